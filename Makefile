@@ -1,0 +1,36 @@
+# `make demo` shows it, `make test` proves it; both set up whatever they need.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONASYNCIODEBUG = 1
+
+demo: $(BIN)/ready
+	$(BIN)/python -m examples.demo
+
+demo-open: $(BIN)/ready
+	$(BIN)/python -m examples.demo --open
+
+test: $(BIN)/ready
+	sh tests/install_browsers.sh
+	$(BIN)/pytest --cov --cov-report=term
+
+lint: $(BIN)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(BIN)/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Debian ships venv apart from Python; where it is missing and we may, we install it.
+$(BIN)/ready: pyproject.toml
+	$(PYTHON) -m venv .venv || { apt-get update && apt-get install -y python3-venv && $(PYTHON) -m venv --clear .venv; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+.PHONY: demo demo-open test lint format clean

@@ -1,0 +1,42 @@
+"""The browser's RTCPeerConnection for asyncio: trickle ICE, faithful to the W3C's WebRTC, over aiortc.
+
+    from peer import RTCPeerConnection
+
+Names and behaviour are those of https://www.w3.org/TR/webrtc/; what is spelled in snake_case is Python's own. Data
+channels, tracks, transceivers and the classes for a configuration are aiortc's.
+"""
+
+from aiortc import RTCConfiguration, RTCIceServer
+
+from ._candidate import RTCIceCandidate
+from ._connection import RTCPeerConnection
+from ._description import RTCSessionDescription
+from ._errors import (
+    DOMException,
+    InvalidAccessError,
+    InvalidModificationError,
+    InvalidStateError,
+    NotSupportedError,
+    OperationError,
+)
+from ._events import Event, RTCDataChannelEvent, RTCPeerConnectionIceEvent, RTCTrackEvent
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DOMException",
+    "Event",
+    "InvalidAccessError",
+    "InvalidModificationError",
+    "InvalidStateError",
+    "NotSupportedError",
+    "OperationError",
+    "RTCConfiguration",
+    "RTCDataChannelEvent",
+    "RTCIceCandidate",
+    "RTCIceServer",
+    "RTCPeerConnection",
+    "RTCPeerConnectionIceEvent",
+    "RTCSessionDescription",
+    "RTCTrackEvent",
+]

@@ -1,0 +1,229 @@
+"""The seam to aiortc: the engine that does DTLS, SRTP and SCTP. The only module that knows aiortc's private names.
+
+aiortc's connection believes that it owns its ICE. :class:`Engine` is that connection with our agents in place of
+aioice's connections, in the one method through which all transports are made, and with a local offer that can be held
+back: aiortc cannot take back a description, and needs a local offer no sooner than its answer.
+
+The engine never calls user code, and no event of its own reaches users: it tells an :class:`EngineObserver`. It is
+given descriptions without candidates, and an empty list of ICE servers, for its default is a public STUN server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import aiortc
+from aiortc import sdp
+from aiortc.events import RTCTrackEvent
+
+from ._agent import Agent
+from ._upstream import require
+from ._webidl import dom_string
+
+T = TypeVar("T")
+
+require(
+    "aiortc",
+    {
+        aiortc.RTCPeerConnection: (
+            "_RTCPeerConnection__connect",
+            "_RTCPeerConnection__createDtlsTransport",
+            "_RTCPeerConnection__dtlsTransports",
+            "_RTCPeerConnection__pendingLocalDescription",
+            "_RTCPeerConnection__seenMids",
+            "_RTCPeerConnection__updateConnectionState",
+        ),
+        aiortc.RTCIceGatherer: ("_connection",),
+        aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
+        aiortc.RTCSctpTransport: ("_bundled", "mid"),
+        aiortc.RTCRtpTransceiver: ("_bundled", "_get_mline_index", "_set_mid"),
+    },
+)
+
+
+@dataclass(frozen=True)
+class Media:
+    """An m-line that the engine knows, and the transport it uses."""
+
+    mid: str
+    agent: Agent
+    dtls_state: str
+    owner: bool  # whether the transport was made for this m-line; the others share it
+
+
+class EngineObserver(Protocol):
+    """Who is told what happens to the engine."""
+
+    def dtls_changed(self) -> None:
+        """The state of a DTLS transport has changed."""
+
+    def channel_opened(self, channel: aiortc.RTCDataChannel) -> None:
+        """The remote side has opened a data channel."""
+
+
+class Engine(aiortc.RTCPeerConnection):
+    """An aiortc connection over our agents."""
+
+    def __init__(
+        self,
+        observer: EngineObserver,
+        make_agent: Callable[[str, str], Agent],
+        *,
+        bundle_policy: str,
+    ) -> None:
+        super().__init__(aiortc.RTCConfiguration(iceServers=[], bundlePolicy=aiortc.RTCBundlePolicy(bundle_policy)))
+        self._observer = observer
+        self._make_agent = make_agent
+        self._agents: dict[aiortc.RTCIceTransport, Agent] = {}  # grows with each transport
+        self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
+        self._tracks: list[aiortc.MediaStreamTrack] = []  # found by the description being applied
+        self.on("track", self._tracks.append)
+        self.on("datachannel", observer.channel_opened)
+
+    # Descriptions
+
+    def create_offer(self) -> str:
+        """The text of an offer."""
+        return _now(super().createOffer()).sdp
+
+    def create_answer(self) -> str:
+        """The text of an answer."""
+        return _now(super().createAnswer()).sdp
+
+    def hold_offer(self, text: str) -> None:
+        """Give m-lines their mids as the local offer *text* names them, and keep it for the next offer to build on.
+
+        aiortc goes on believing that no offer was made, until :meth:`apply_local` hands it over with its answer.
+        """
+        offer = sdp.SessionDescription.parse(text)
+        offer.type = "offer"
+        by_index = {t._get_mline_index(): t for t in self.getTransceivers()}
+        for index, media in enumerate(offer.media):
+            mid = media.rtp.muxId
+            self._RTCPeerConnection__seenMids.add(mid)  # type: ignore[attr-defined]
+            if media.kind != "application":
+                by_index[index]._set_mid(mid)
+            elif self.sctp is not None:
+                self.sctp.mid = mid
+        self._RTCPeerConnection__pendingLocalDescription = offer
+
+    async def apply_local(self, type: str, text: str) -> None:
+        """Hand over the local description *text*, which has no candidates."""
+        await super().setLocalDescription(aiortc.RTCSessionDescription(text, type))
+
+    async def apply_remote(self, type: str, text: str) -> list[RTCTrackEvent]:
+        """Hand over the remote description *text*, which has no candidates; return the tracks that came with it."""
+        self._tracks.clear()
+        await super().setRemoteDescription(aiortc.RTCSessionDescription(text, type))
+        return [
+            RTCTrackEvent(receiver=t.receiver, track=track, transceiver=t)
+            for track in self._tracks
+            for t in self.getTransceivers()
+            if t.receiver.track is track
+        ]
+
+    @staticmethod
+    def parses(text: str) -> bool:
+        """Whether aiortc can read *text*. It asserts where it should answer, so any exception is a no."""
+        try:
+            sdp.SessionDescription.parse(text)
+        except Exception:
+            return False
+        return True
+
+    # Transports
+
+    def media(self) -> dict[str, Media]:
+        """The m-lines that have a mid, by mid."""
+        found = [(t.mid, t.receiver.transport, t._bundled) for t in self.getTransceivers()]
+        if self.sctp is not None:
+            found.append((self.sctp.mid, self.sctp.transport, self.sctp._bundled))
+        return {
+            mid: Media(mid, self._agents[dtls.transport], dtls.state, not bundled)
+            for mid, dtls, bundled in found
+            if mid is not None
+        }
+
+    def _RTCPeerConnection__createDtlsTransport(self) -> aiortc.RTCDtlsTransport:
+        dtls: aiortc.RTCDtlsTransport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
+        transport = dtls.transport
+        # The aioice connection that aiortc made has no sockets yet. It is dropped for an agent with its credentials,
+        # which are those of the connection's other transports: one ufrag for all m-lines, as in browsers.
+        unused = transport.iceGatherer._connection
+        agent: Any = self._make_agent(unused.local_username, unused.local_password)
+        transport.iceGatherer._connection = agent
+        transport._connection = agent
+        transport._recv, transport._send = agent.recv, agent.send
+        self._agents[transport] = agent
+        dtls.on("statechange", self._observer.dtls_changed)
+        return dtls
+
+    async def _RTCPeerConnection__connect(self) -> None:
+        """Start the transports; aiortc runs this as a task of its own after each description."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._connecting.add(task)
+        try:
+            await super()._RTCPeerConnection__connect()  # type: ignore[misc]
+        except Exception as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a transport could not be started", "exception": error}
+            )
+        finally:
+            self._connecting.discard(task)
+
+    def _RTCPeerConnection__updateConnectionState(self) -> None:
+        # aiortc would derive its own states, and close the connection when the remote side ends DTLS. A browser's
+        # connection is closed by close() only.
+        pass
+
+    # The end
+
+    async def shut_down(self) -> None:
+        """Close everything."""
+        connecting = list(self._connecting)
+        for task in connecting:
+            task.cancel()
+        if connecting:
+            await asyncio.wait(connecting)
+        await super().close()
+
+
+def guard(emitter: Any) -> None:
+    """Report what a user's listener on one of aiortc's objects raises, instead of letting it end aiortc's own work.
+
+    An emitter of aiortc hands such an exception to its listeners for "error", and raises it if there are none.
+    """
+
+    def report(error: BaseException) -> None:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": f"a listener of {type(emitter).__name__} failed", "exception": error}
+        )
+
+    emitter.on("error", report)
+
+
+def _now(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine of aiortc's that never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as result:
+        return result.value  # type: ignore[no-any-return]
+    coroutine.close()
+    raise RuntimeError("aiortc waits where it did not wait before; this version of it is not supported")
+
+
+class _CountedInBytes(str):
+    """A text whose length is that of its UTF-8."""
+
+    def __len__(self) -> int:
+        return len(self.encode())
+
+
+def utf8(text: Any) -> str:
+    """*text* for a data channel's label or protocol, whose length aiortc sends in characters where bytes are meant."""
+    text = dom_string(text)
+    return text if text.isascii() else _CountedInBytes(text)

@@ -1,0 +1,342 @@
+"""RTCPeerConnection: what users see (webrtc-pc 4.4.2). What it does is in _session.py."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, TypeVar
+
+import aiortc
+import aiortc.sdp
+
+from . import _remote
+from ._aiortc import guard, utf8
+from ._candidate import RTCIceCandidate
+from ._configuration import configuration
+from ._description import Description, RTCSessionDescription, description_init
+from ._errors import ArgumentTypeError, InvalidStateError, NotSupportedError, translated
+from ._events import EventTarget, event_handler
+from ._promise import Promise, rejected, resolved
+from ._session import Session
+from ._webidl import members
+
+T = TypeVar("T")
+
+_NEVER: Any = object()  # stands for an argument that was not given
+_CHANNEL_MEMBERS = ("ordered", "maxPacketLifeTime", "maxRetransmits", "protocol", "negotiated", "id")
+
+
+class RTCPeerConnection(EventTarget):
+    """A connection to another peer, as a browser has it.
+
+    *configuration* is the browser's dictionary, an :class:`RTCConfiguration`, or nothing; its members can also be given
+    as keywords. There is no default ICE server. Raises what :func:`configuration` says.
+
+    createOffer, createAnswer, setLocalDescription, setRemoteDescription and addIceCandidate take their turn on the
+    operations chain when they are called, whether or not what they return is awaited. It can be awaited more than once,
+    and a failure that nobody awaits is reported to the loop's exception handler. When the connection is closed while a
+    call is under way, who awaits it is cancelled: in a browser the code behind that await never runs either.
+
+    You must close() a connection; until then it has sockets and tasks.
+    """
+
+    onconnectionstatechange = event_handler("connectionstatechange")
+    ondatachannel = event_handler("datachannel")
+    onicecandidate = event_handler("icecandidate")
+    oniceconnectionstatechange = event_handler("iceconnectionstatechange")
+    onicegatheringstatechange = event_handler("icegatheringstatechange")
+    onsignalingstatechange = event_handler("signalingstatechange")
+    ontrack = event_handler("track")
+
+    def __init__(self, configuration: Any = None, **members: Any) -> None:
+        super().__init__()
+        self._session = Session(_configuration(configuration, **members), self._fire)
+        # One queue for each ice_candidates() under way; None ends it.
+        self._iterations: set[asyncio.Queue[RTCIceCandidate | None]] = set()
+
+    # States
+
+    @property
+    def connectionState(self) -> str:
+        """new, connecting, connected, disconnected, failed or closed (webrtc-pc 4.3.3).
+
+        Fires connectionstatechange when it changes, except to closed.
+        """
+        return self._session.connection_state
+
+    @property
+    def iceConnectionState(self) -> str:
+        """new, checking, connected, completed, disconnected, failed or closed (webrtc-pc 4.3.4).
+
+        Fires iceconnectionstatechange when it changes, except to closed.
+        """
+        return self._session.ice_connection_state
+
+    @property
+    def iceGatheringState(self) -> str:
+        """new, gathering or complete (webrtc-pc 4.3.2). Fires icegatheringstatechange when it changes."""
+        return self._session.gathering.state
+
+    @property
+    def signalingState(self) -> str:
+        """stable, have-local-offer, have-remote-offer or closed (webrtc-pc 4.3.1).
+
+        Fires signalingstatechange when it changes, except to closed.
+        """
+        return self._session.signaling_state
+
+    @property
+    def canTrickleIceCandidates(self) -> bool | None:
+        """Whether the remote side takes candidates one by one; None while there is no remote description."""
+        remote = self._session.pending_remote or self._session.current_remote
+        return remote.trickle if remote else None
+
+    # Descriptions
+
+    @property
+    def localDescription(self) -> RTCSessionDescription | None:
+        """The pending local description, else the current one, with the candidates found so far (webrtc-pc 4.7.1)."""
+        return self.pendingLocalDescription or self.currentLocalDescription
+
+    @property
+    def currentLocalDescription(self) -> RTCSessionDescription | None:
+        """The local description of the last complete negotiation, with the candidates found since."""
+        return _value(self._session.current_local)
+
+    @property
+    def pendingLocalDescription(self) -> RTCSessionDescription | None:
+        """The local description of a negotiation under way, with the candidates found since."""
+        return _value(self._session.pending_local)
+
+    @property
+    def remoteDescription(self) -> RTCSessionDescription | None:
+        """The pending remote description, else the current one, with the candidates added so far (webrtc-pc 4.7.1)."""
+        return self.pendingRemoteDescription or self.currentRemoteDescription
+
+    @property
+    def currentRemoteDescription(self) -> RTCSessionDescription | None:
+        """The remote description of the last complete negotiation, with the candidates added since."""
+        return _value(self._session.current_remote)
+
+    @property
+    def pendingRemoteDescription(self) -> RTCSessionDescription | None:
+        """The remote description of a negotiation under way, with the candidates added since."""
+        return _value(self._session.pending_remote)
+
+    def createOffer(
+        self, options: Mapping[str, Any] | None = None, /, **members: Any
+    ) -> Promise[RTCSessionDescription]:
+        """Create an offer (webrtc-pc 4.4.2).
+
+        It carries the candidates that are known, and may be set with :meth:`setLocalDescription` as it is. Rejects with
+        InvalidStateError unless the signaling state is stable or have-local-offer, and with NotSupportedError for
+        ``iceRestart``.
+        """
+        if {**(options or {}), **members}.get("iceRestart"):
+            return rejected("createOffer", NotSupportedError("this version cannot restart ICE"))
+        return self._chain("createOffer", self._session.create_offer)
+
+    def createAnswer(self) -> Promise[RTCSessionDescription]:
+        """Create an answer (webrtc-pc 4.4.2). Rejects with InvalidStateError unless there is a remote offer."""
+        return self._chain("createAnswer", self._session.create_answer)
+
+    def setLocalDescription(self, description: Any = None, /, **members: Any) -> Promise[None]:
+        """Set an offer or answer that was just created, or create and set it when called without (webrtc-pc 4.4.2).
+
+        Begins to gather candidates and does not wait for any: they come with icecandidate events. Send the description
+        before them. Rejects with InvalidStateError if there can be no such description now, with
+        InvalidModificationError if it is not the one that was created last, and with TypeError if it is none.
+        """
+        try:
+            init = {**description_init(description), **description_init(members)}
+        except TypeError as error:
+            return rejected("setLocalDescription", error)
+        return self._chain("setLocalDescription", lambda: self._session.set_local(init))
+
+    def setRemoteDescription(self, description: Any = None, /, **members: Any) -> Promise[None]:
+        """Set the offer or answer of the remote side (webrtc-pc 4.4.2): a dictionary or an RTCSessionDescription.
+
+        Rejects with InvalidStateError if there can be no such description now, with OperationError if it does not
+        parse, with InvalidAccessError if it does not fit, and with TypeError if it is none.
+        """
+        try:
+            init = {**description_init(description), **description_init(members)}
+            if "type" not in init:
+                raise ArgumentTypeError("a session description needs a type")
+        except TypeError as error:
+            return rejected("setRemoteDescription", error)
+        return self._chain("setRemoteDescription", lambda: self._session.set_remote(init))
+
+    # Candidates
+
+    def addIceCandidate(
+        self,
+        candidate: Any = None,
+        successCallback: Callable[[], object] | None = None,
+        failureCallback: Callable[[Exception], object] | None = None,
+    ) -> Promise[None]:
+        """Add a candidate of the remote side, or its end of candidates (webrtc-pc 4.4.2).
+
+        *candidate* is what the remote side's icecandidate event gave: an :class:`RTCIceCandidate`, the dictionary its
+        JSON makes, or aiortc's RTCIceCandidate. An empty text ends the candidates of the m-line it names; with no
+        m-line, and with None, those of all m-lines.
+
+        Rejects with TypeError if a candidate names no m-line, InvalidStateError while there is no remote description,
+        and OperationError if no m-line or ICE generation fits, or the text does not parse. A candidate that cannot be
+        used is accepted.
+
+        The callbacks are the deprecated form: one of them is called, and what is returned is fulfilled at once.
+        """
+        promise = self._add_ice_candidate(candidate)
+        if successCallback is None and failureCallback is None:
+            return promise
+        promise.react(lambda settled: self._call_back(settled, successCallback, failureCallback))
+        return resolved("addIceCandidate", None)
+
+    def _add_ice_candidate(self, candidate: Any) -> Promise[None]:
+        if isinstance(candidate, aiortc.RTCIceCandidate):
+            candidate = {
+                "candidate": f"candidate:{aiortc.sdp.candidate_to_sdp(candidate)}",
+                "sdpMid": candidate.sdpMid,
+                "sdpMLineIndex": candidate.sdpMLineIndex,
+            }
+        try:
+            init = _remote.candidate_init(candidate)
+        except TypeError as error:
+            return rejected("addIceCandidate", error)
+        return self._chain("addIceCandidate", lambda: self._session.add_candidate(init))
+
+    def _call_back(self, settled: Promise[None], success: Any, failure: Any) -> None:
+        try:
+            settled.result()
+        except Exception as error:
+            self._call_soon(failure, error)
+        else:
+            self._call_soon(success)
+
+    def _call_soon(self, callback: Any, *arguments: Any) -> None:
+        if callable(callback):  # in a turn of its own, as a promise's reaction: never from inside the call
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._call, callback, arguments, "a callback of addIceCandidate")
+
+    def gathering_complete(self) -> Promise[None]:
+        """Wait until iceGatheringState is complete, for signalling that cannot trickle.
+
+        Then :attr:`localDescription` has all candidates. That can take seconds when a server does not answer: send
+        candidates as they come where you can.
+        """
+        return self._session.when_complete()
+
+    async def ice_candidates(self) -> AsyncIterator[RTCIceCandidate]:
+        """Iterate over our candidates and markers: those announced so far, then the others as they come.
+
+        Each is to be sent to the remote side. The iteration ends when gathering is complete, or the connection is
+        closed.
+        """
+        queue: asyncio.Queue[RTCIceCandidate | None] = asyncio.Queue()
+        for candidate in self._session.gathering.announced:
+            queue.put_nowait(candidate)
+        if self._session.closed or self._session.gathering.state == "complete":
+            queue.put_nowait(None)
+
+        def announce(event: Any) -> None:
+            queue.put_nowait(event.candidate)
+
+        self._iterations.add(queue)
+        self.addEventListener("icecandidate", announce)
+        try:
+            while (found := await queue.get()) is not None:
+                yield found
+        finally:
+            self._iterations.discard(queue)
+            self.removeEventListener("icecandidate", announce)
+
+    # Media and data: aiortc's own objects
+
+    def createDataChannel(
+        self, label: str, dataChannelDict: Mapping[str, Any] | None = None, /, **init: Any
+    ) -> aiortc.RTCDataChannel:
+        """Create a data channel (webrtc-pc 6.1); the dictionary's members can be given as keywords.
+
+        maxPacketLifeTime is in milliseconds. Raises InvalidStateError once closed, and TypeError for options that
+        contradict each other.
+        """
+        self._assert_open()
+        options = {**members(dataChannelDict, _CHANNEL_MEMBERS, "dataChannelDict"), **init}
+        with translated(ArgumentTypeError):
+            if "protocol" in options:
+                options["protocol"] = utf8(options["protocol"])
+            channel = self._session.engine.createDataChannel(utf8(label), **options)
+        guard(channel)
+        return channel
+
+    def addTrack(self, track: aiortc.MediaStreamTrack, *streams: object) -> aiortc.RTCRtpSender:
+        """Send *track* (webrtc-pc 5.1). aiortc has no streams: they are ignored.
+
+        Raises InvalidStateError once closed, and InvalidAccessError if the track is being sent already.
+        """
+        self._assert_open()
+        with translated(ArgumentTypeError):
+            return self._session.engine.addTrack(track)
+
+    def addTransceiver(
+        self, trackOrKind: str | aiortc.MediaStreamTrack, init: Any = None, /, *, direction: str = "sendrecv"
+    ) -> aiortc.RTCRtpTransceiver:
+        """Add a transceiver (webrtc-pc 5.1): ``{"direction": ...}`` or a keyword.
+
+        Raises InvalidStateError once closed, and TypeError for a kind or a direction that does not exist.
+        """
+        self._assert_open()
+        direction = str(members(init, ("direction",), "init").get("direction", direction)) if init else direction
+        with translated(ArgumentTypeError):
+            return self._session.engine.addTransceiver(trackOrKind, direction)
+
+    def getSenders(self) -> list[aiortc.RTCRtpSender]:
+        """The senders of all transceivers."""
+        return self._session.engine.getSenders()
+
+    def getReceivers(self) -> list[aiortc.RTCRtpReceiver]:
+        """The receivers of all transceivers."""
+        return self._session.engine.getReceivers()
+
+    def getTransceivers(self) -> list[aiortc.RTCRtpTransceiver]:
+        """All transceivers."""
+        return self._session.engine.getTransceivers()
+
+    @property
+    def sctp(self) -> aiortc.RTCSctpTransport | None:
+        """The SCTP transport of the data channels; None while there is no data channel."""
+        return self._session.engine.sctp
+
+    async def getStats(self) -> aiortc.RTCStatsReport:
+        """What aiortc reports of its senders and receivers."""
+        return await self._session.engine.getStats()
+
+    # The end
+
+    def close(self) -> Promise[None]:
+        """Close the connection at once; fires nothing (webrtc-pc 4.4.2).
+
+        What is returned is fulfilled when no task and no socket of the connection is left. May be called at any time,
+        and again.
+        """
+        ended = self._session.close()
+        for queue in self._iterations:
+            queue.put_nowait(None)
+        return ended
+
+    def _assert_open(self) -> None:
+        if self._session.closed:
+            raise InvalidStateError("the connection is closed")
+
+    def _chain(self, what: str, operation: Callable[[], Promise[T]]) -> Promise[T]:
+        if self._session.closed:
+            return rejected(what, InvalidStateError("the connection is closed"))
+        return self._session.chain.chain(what, operation)
+
+
+_configuration = configuration  # the constructor's argument has the same name
+
+
+def _value(description: Description | None) -> RTCSessionDescription | None:
+    return description.value if description else None

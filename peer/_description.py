@@ -1,0 +1,221 @@
+"""Session descriptions: the value users see, and the text that candidates are added to.
+
+A description is kept as the text that was set. The text is cut into sections, one for each m= line, and never printed
+again from a model of it: whatever it contains that nobody here understands stays in it, byte for byte. The rules:
+
+1. A candidate is added to its section as ``a=candidate:...`` before ``a=end-of-candidates``, or at the section's end.
+2. ``a=end-of-candidates`` is added at the section's end, once.
+3. Lines that are added end like the lines of the text (CR LF, unless it has none).
+4. A section carries the generation whose ufrag it names; an ``a=ice-ufrag`` before the first m= line speaks for the
+   sections without one of their own (RFC 8839, section 5.4). The same holds for ``a=ice-options``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import aiortc
+
+from ._errors import ArgumentTypeError, OperationError
+from ._webidl import dom_string, members
+
+SDP_TYPES = ("offer", "pranswer", "answer", "rollback")
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_MEDIA = re.compile(r"m=(\S+) (\d{1,5})(?:/\d+)? \S+( \S+)*\s*")
+_NEVER: Any = object()  # stands for a member that was not given
+
+
+class RTCSessionDescription(aiortc.RTCSessionDescription):
+    """An SDP text and its type (webrtc-pc 4.6.2): ``RTCSessionDescription({"type": "offer", "sdp": ...})`` or keywords.
+
+    Immutable. aiortc's positional form, the text before the type, works too. Raises TypeError for a type that is none
+    of "offer", "pranswer", "answer" and "rollback".
+    """
+
+    sdp: str
+    type: str
+
+    def __init__(self, descriptionInitDict: Any = _NEVER, /, type: Any = _NEVER, *, sdp: Any = _NEVER) -> None:
+        if isinstance(descriptionInitDict, str):
+            sdp, descriptionInitDict = descriptionInitDict, _NEVER
+        init = {} if descriptionInitDict is _NEVER else description_init(descriptionInitDict)
+        if type is not _NEVER:
+            init["type"] = sdp_type(type)
+        if sdp is not _NEVER:
+            init["sdp"] = dom_string(sdp)
+        if "type" not in init:
+            raise ArgumentTypeError("a session description needs a type")
+        object.__setattr__(self, "type", init["type"])
+        object.__setattr__(self, "sdp", init.get("sdp", ""))
+
+    def toJSON(self) -> dict[str, str]:
+        """The dictionary that goes over the wire: type and sdp."""
+        return {"type": self.type, "sdp": self.sdp}
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a session description cannot be changed ({name})")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a session description cannot be changed ({name})")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, aiortc.RTCSessionDescription):
+            return NotImplemented
+        return (self.type, self.sdp) == (other.type, other.sdp)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.sdp))
+
+    def __repr__(self) -> str:
+        return f"RTCSessionDescription({self.type}, {self.sdp.count('m=')} m= lines, {len(self.sdp)} characters)"
+
+
+def sdp_type(value: Any) -> str:
+    """An RTCSdpType; raises TypeError for anything else."""
+    text = dom_string(value)
+    if text not in SDP_TYPES:
+        raise ArgumentTypeError(f"{text!r} is not the type of a session description")
+    return text
+
+
+def description_init(description: Any) -> dict[str, str]:
+    """Convert what a user passed as a description as WebIDL does: the members it has, as text."""
+    init = members(description, ("type", "sdp"), "a session description")
+    converted = {}
+    if "type" in init:
+        converted["type"] = sdp_type(init["type"])
+    if "sdp" in init:
+        converted["sdp"] = dom_string(init["sdp"])
+    return converted
+
+
+class Section:
+    """What stands between one m= line and the next."""
+
+    def __init__(self, lines: list[str], defaults: Mapping[str, str]) -> None:
+        media = _MEDIA.fullmatch(lines[0])
+        if media is None:
+            raise OperationError(f"not an m= line: {lines[0].strip()!r}")
+        self.kind = media[1]  # "audio", "video", "application"; never changes
+        self.rejected = int(media[2]) == 0  # never changes; bundle-only sections have port 0 and are not rejected
+        self.mid: str | None = None  # never changes
+        self.ufrag = defaults.get("ice-ufrag")  # never changes
+        self.trickle = "trickle" in defaults.get("ice-options", "").split()  # never changes
+        self.ended = False  # True once the section has a=end-of-candidates
+        self.candidates: list[str] = []  # those the text came with, as "candidate:..."; never changes
+        self._before: list[str] = []  # the text's lines before the place for candidates; never changes
+        self._added: list[str] = []  # the lines that were added; grows
+        self._after: list[str] = []  # the text's lines from a=end-of-candidates on; never changes
+        for line in lines:
+            self._read(line)
+
+    def _read(self, line: str) -> None:
+        name, _, value = line.strip().removeprefix("a=").partition(":")
+        match name:
+            case "mid":
+                self.mid = value
+            case "ice-ufrag":
+                self.ufrag = value
+            case "ice-options":
+                self.trickle = "trickle" in value.split()
+            case "bundle-only":
+                self.rejected = False
+            case "candidate":
+                self.candidates.append(line.strip().removeprefix("a="))
+            case "end-of-candidates":
+                self.ended = True
+        (self._after if self.ended else self._before).append(line)
+
+    def add_candidate(self, line: str) -> None:
+        """Add ``a=`` and *line*, before the end of candidates."""
+        place = len(self._added) - (self.ended and not self._after)
+        self._added.insert(place, f"a={line}")
+
+    def end_candidates(self) -> None:
+        """Add ``a=end-of-candidates`` unless it is there."""
+        if not self.ended:
+            self.ended = True
+            self._added.append("a=end-of-candidates")
+
+    def lines(self, end: str) -> list[str]:
+        """All lines, those that were added ending with *end*."""
+        before = list(self._before)
+        if self._added and not before[-1].endswith("\n"):
+            before[-1] += end
+        return [*before, *(line + end for line in self._added), *self._after]
+
+
+class Description:
+    """One of the four descriptions of a connection: a type, and a text that candidates are added to.
+
+    Raises OperationError, with the number of the line, for a text that is not SDP.
+    """
+
+    def __init__(self, type: str, sdp: str) -> None:
+        lines = _LINE.findall(sdp)
+        if not lines or lines[0].strip() != "v=0":
+            raise OperationError("not a session description: line 1 is not v=0")
+        for number, line in enumerate(lines, 1):
+            if not re.match(r"[a-z]=", line) and line.strip():
+                raise OperationError(f"not a session description: line {number} is {line.strip()!r}")
+        starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
+        self.type = type  # never changes
+        self._session = lines[: starts[0]] if starts else lines  # never changes
+        self._end = "\r\n" if "\r\n" in sdp or "\n" not in sdp else "\n"
+        defaults = _attributes(self._session)
+        self.sections = [
+            Section(lines[start:stop], defaults) for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)
+        ]  # never changes, though sections do
+        # Whether the side that wrote it takes candidates one by one; never changes.
+        self.trickle = bool(self.sections) and all(section.trickle for section in self.sections)
+        self._value: RTCSessionDescription | None = None  # the text as a value; None while it is out of date
+
+    @property
+    def value(self) -> RTCSessionDescription:
+        """The description with all candidates added so far. The same object until the next one is added."""
+        if self._value is None:
+            lines = list(self._session)
+            for section in self.sections:
+                lines += section.lines(self._end)
+            self._value = RTCSessionDescription("".join(lines), self.type)
+        return self._value
+
+    def index(self, mid: str) -> int | None:
+        """The index of the section with this mid."""
+        return next((i for i, section in enumerate(self.sections) if section.mid == mid), None)
+
+    def carries(self, index: int, ufrag: str | None) -> bool:
+        """Whether the section at *index* exists and carries the generation *ufrag*."""
+        return index < len(self.sections) and self.sections[index].ufrag == ufrag
+
+    def add_candidate(self, index: int, line: str) -> None:
+        """Add the candidate *line* ("candidate:...") to the section at *index*."""
+        self.sections[index].add_candidate(line)
+        self._value = None
+
+    def end_candidates(self, index: int) -> None:
+        """Add the end of candidates to the section at *index*."""
+        self.sections[index].end_candidates()
+        self._value = None
+
+
+def _attributes(lines: list[str]) -> dict[str, str]:
+    pairs = (line.strip()[2:].partition(":") for line in lines if line.startswith("a="))
+    return {name: value for name, _, value in pairs}
+
+
+def without_candidates(sdp: str) -> str:
+    """*sdp* with no candidates in it."""
+    return "".join(line for line in _LINE.findall(sdp) if not line.startswith(("a=candidate:", "a=end-of-candidates")))
+
+
+def trickling(sdp: str) -> str:
+    """The engine's *sdp* as one that trickles (RFC 8840, section 4.1): no candidates, no address, and saying so."""
+    text = without_candidates(sdp)
+    text = re.sub(r"(?m)^c=IN IP[46] [^\r\n]*", "c=IN IP4 0.0.0.0", text)
+    text = re.sub(r"(?m)^(m=\S+) (?!0 )\d+ ", r"\1 9 ", text)
+    start = text.find("\nm=") + 1 or len(text)
+    return f"{text[:start]}a=ice-options:trickle\r\n{text[start:]}"

@@ -1,0 +1,306 @@
+"""Events, and the objects they are fired at (DOM, section 2).
+
+Listeners are the user's code. They are called in the order they were added; each may be a plain or an ``async``
+function, which then runs as a task that begins before the connection's next event. What a listener raises is reported
+to the loop's exception handler with the event's name, as a browser reports it to the console, and stops neither the
+other listeners nor the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar, overload
+
+from aiortc import MediaStreamTrack, RTCDataChannel, RTCRtpReceiver, RTCRtpTransceiver
+
+from ._candidate import RTCIceCandidate
+from ._errors import ArgumentTypeError
+
+Listener = Callable[..., Any]
+L = TypeVar("L", bound=Listener)
+
+
+class Event:
+    """Something that happened at :attr:`target`. ``Event(type)`` (DOM, section 2.2)."""
+
+    def __init__(self, type: str) -> None:
+        self._type = type  # never changes
+        self._target: EventTarget | None = None  # set when the event is fired
+
+    @property
+    def type(self) -> str:
+        """The name under which listeners registered, such as ``"icecandidate"``."""
+        return self._type
+
+    @property
+    def target(self) -> EventTarget | None:
+        """The object at which the event was fired; None before that."""
+        return self._target
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._type}>"
+
+
+class RTCPeerConnectionIceEvent(Event):
+    """An ``icecandidate`` event: ``RTCPeerConnectionIceEvent(type, {"candidate": ..., "url": ...})`` (webrtc-pc 4.8.2).
+
+    There are three kinds. A :attr:`candidate` with a text: it was found, send it to the other side. A candidate whose
+    text is "": the transport's generation has no more; send this to the other side, too. None: all transports have
+    finished; there is nothing to send.
+    """
+
+    def __init__(
+        self,
+        type: str,
+        eventInitDict: Mapping[str, Any] | None = None,
+        /,
+        *,
+        candidate: RTCIceCandidate | None = None,
+        url: str | None = None,
+    ) -> None:
+        super().__init__(type)
+        members = {"candidate": candidate, "url": url, **(eventInitDict or {})}
+        if not isinstance(members["candidate"], RTCIceCandidate | None):
+            raise ArgumentTypeError("candidate is neither an RTCIceCandidate nor None")
+        self._candidate: RTCIceCandidate | None = members["candidate"]  # never changes
+        self._url: str | None = members["url"]  # never changes
+
+    @property
+    def candidate(self) -> RTCIceCandidate | None:
+        """The candidate, the end-of-candidates marker, or None."""
+        return self._candidate
+
+    @property
+    def url(self) -> str | None:
+        """The STUN or TURN server that the candidate came from; None for host candidates. Deprecated by the W3C."""
+        return self._url
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.type} {self._candidate!r}>"
+
+
+class RTCTrackEvent(Event):
+    """A ``track`` event: the remote side will send media (webrtc-pc 5.7). As aiortc has no streams, nor has this."""
+
+    def __init__(
+        self,
+        type: str,
+        eventInitDict: Mapping[str, Any] | None = None,
+        /,
+        **members: Any,
+    ) -> None:
+        super().__init__(type)
+        members.update(eventInitDict or {})
+        missing = {"receiver", "track", "transceiver"} - members.keys()
+        if missing:
+            raise ArgumentTypeError(f"an RTCTrackEvent needs {', '.join(sorted(missing))}")
+        self._receiver: RTCRtpReceiver = members["receiver"]  # never changes
+        self._track: MediaStreamTrack = members["track"]  # never changes
+        self._transceiver: RTCRtpTransceiver = members["transceiver"]  # never changes
+
+    @property
+    def receiver(self) -> RTCRtpReceiver:
+        """The receiver of the track."""
+        return self._receiver
+
+    @property
+    def track(self) -> MediaStreamTrack:
+        """The remote track."""
+        return self._track
+
+    @property
+    def transceiver(self) -> RTCRtpTransceiver:
+        """The transceiver that :attr:`receiver` belongs to."""
+        return self._transceiver
+
+
+class RTCDataChannelEvent(Event):
+    """A ``datachannel`` event: the remote side has opened a channel (webrtc-pc 6.3)."""
+
+    def __init__(
+        self,
+        type: str,
+        eventInitDict: Mapping[str, Any] | None = None,
+        /,
+        **members: Any,
+    ) -> None:
+        super().__init__(type)
+        members.update(eventInitDict or {})
+        if not isinstance(members.get("channel"), RTCDataChannel):
+            raise ArgumentTypeError("an RTCDataChannelEvent needs a channel")
+        self._channel: RTCDataChannel = members["channel"]  # never changes
+
+    @property
+    def channel(self) -> RTCDataChannel:
+        """The channel, which is open."""
+        return self._channel
+
+
+class _Registration:
+    """One listener for one type of event."""
+
+    def __init__(self, listener: Listener, once: bool, arguments: Callable[[Event], tuple[Any, ...]]) -> None:
+        self.listener = listener  # an event handler's is replaced in place, so that it keeps its turn
+        self.once = once
+        self.arguments = arguments  # what the listener is called with
+        self.removed = False  # True once removed, also for a dispatch that is under way
+
+
+def _the_event(event: Event) -> tuple[Any, ...]:
+    return (event,)
+
+
+def _as_aiortc(event: Event) -> tuple[Any, ...]:
+    """What aiortc hands to listeners registered with on(): the bare track or channel, nothing with a state change."""
+    match event:
+        case RTCTrackEvent():
+            return (event.track,)
+        case RTCDataChannelEvent():
+            return (event.channel,)
+        case RTCPeerConnectionIceEvent():  # aiortc has no such event: the browser's form
+            return (event,)
+    return ()
+
+
+class EventTarget:
+    """Keeps listeners and calls them (DOM, section 2.7); with aiortc's :meth:`on` beside the browser's methods."""
+
+    def __init__(self) -> None:
+        self._registrations: dict[str, list[_Registration]] = {}  # by type; changes with every add and remove
+        self._handlers: dict[str, _Registration] = {}  # those of the on... attributes, by type
+        self._listener_tasks: set[asyncio.Future[Any]] = set()  # async listeners that are still running
+
+    def addEventListener(
+        self,
+        type: str,
+        listener: Listener | None,
+        options: Mapping[str, Any] | bool | None = None,
+        /,
+        *,
+        once: bool = False,
+    ) -> None:
+        """Call *listener* with each event of *type*; only with the next one if *once* (or ``{"once": True}``).
+
+        Adding a listener again that is there already does nothing. Raises TypeError if it cannot be called.
+        """
+        if listener is None:  # as in the DOM
+            return
+        if not callable(listener):
+            raise ArgumentTypeError(f"the listener for {type} cannot be called: {listener!r}")
+        if isinstance(options, Mapping):
+            once = bool(options.get("once", once))
+        registrations = self._registrations.setdefault(type, [])
+        handler = self._handlers.get(type)
+        if all(known.listener != listener for known in registrations if known is not handler):
+            registrations.append(_Registration(listener, once, _the_event))
+
+    def removeEventListener(self, type: str, listener: Listener | None, options: object = None, /) -> None:
+        """Stop calling *listener*. A listener that was not added is ignored."""
+        handler = self._handlers.get(type)
+        for registration in list(self._registrations.get(type, ())):
+            if registration.listener == listener and registration is not handler:
+                self._remove(type, registration)
+
+    remove_listener = removeEventListener
+
+    @overload
+    def on(self, event: str) -> Callable[[L], L]: ...
+
+    @overload
+    def on(self, event: str, f: L) -> L: ...
+
+    def on(self, event: str, f: Listener | None = None) -> Any:
+        """Call *f*, or the function this decorates, with what aiortc hands over: ``@pc.on("track")`` gets the track.
+
+        With ``icecandidate``, which aiortc does not have, it gets the event; with a state change, nothing.
+        """
+        return self._register(event, f, once=False)
+
+    def once(self, event: str, f: Listener | None = None) -> Any:
+        """Like :meth:`on`, for the next event only."""
+        return self._register(event, f, once=True)
+
+    def _register(self, event: str, f: Listener | None, *, once: bool) -> Any:
+        def register(listener: L) -> L:
+            registrations = self._registrations.setdefault(event, [])
+            registrations.append(_Registration(listener, once, _as_aiortc))
+            return listener
+
+        return register if f is None else register(f)
+
+    def _handler(self, type: str) -> Listener | None:
+        registration = self._handlers.get(type)
+        return registration.listener if registration else None
+
+    def _set_handler(self, type: str, listener: Listener | None) -> None:
+        registration = self._handlers.get(type)
+        if not callable(listener):  # as in a browser: what cannot be called is no handler
+            if registration:
+                del self._handlers[type]
+                self._remove(type, registration)
+        elif registration:
+            registration.listener = listener
+        else:
+            self._handlers[type] = _Registration(listener, False, _the_event)
+            self._registrations.setdefault(type, []).append(self._handlers[type])
+
+    def _remove(self, type: str, registration: _Registration) -> None:
+        registration.removed = True
+        self._registrations[type].remove(registration)
+
+    def _fire(self, event: Event) -> None:
+        """Call the listeners of *event*. Never raises."""
+        event._target = self
+        for registration in list(self._registrations.get(event.type, ())):
+            if registration.removed:
+                continue
+            if registration.once:
+                self._remove(event.type, registration)
+            self._call(registration.listener, registration.arguments(event), f"a listener for {event.type}")
+
+    def _call(self, listener: Listener, arguments: tuple[Any, ...], what: str) -> None:
+        """Call the user's *listener*, and await what it returns if that can be awaited. Never raises."""
+        try:
+            result = listener(*arguments)
+            if inspect.isawaitable(result):
+                self._await(result, what)
+        except Exception as error:
+            self._report(error, what)
+
+    def _await(self, awaitable: Awaitable[Any], what: str) -> None:
+        task = asyncio.ensure_future(awaitable)
+        self._listener_tasks.add(task)
+
+        def ended(task: asyncio.Future[Any]) -> None:
+            self._listener_tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self._report(error, what)
+
+        task.add_done_callback(ended)
+
+    def _report(self, error: BaseException, what: str) -> None:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": f"{what} of {type(self).__name__} failed", "exception": error}
+        )
+
+
+class event_handler:
+    """An ``on...`` attribute: one listener that can be set, replaced and cleared (HTML, section 8.1.8.1)."""
+
+    def __init__(self, type: str) -> None:
+        self._type = type
+        self.__doc__ = f"Called with each ``{type}`` event; None for nobody."
+
+    @overload
+    def __get__(self, target: None, owner: type[EventTarget]) -> event_handler: ...
+
+    @overload
+    def __get__(self, target: EventTarget, owner: type[EventTarget]) -> Listener | None: ...
+
+    def __get__(self, target: EventTarget | None, owner: type[EventTarget]) -> event_handler | Listener | None:
+        return self if target is None else target._handler(self._type)
+
+    def __set__(self, target: EventTarget, listener: Listener | None) -> None:
+        target._set_handler(self._type, listener)

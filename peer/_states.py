@@ -1,0 +1,75 @@
+"""The states of a connection, as tables (webrtc-pc 4.3; RFC 9429, section 3.2).
+
+Everything here is a function of its arguments. Who calls it when is told in _connection.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ._errors import InvalidStateError
+
+# (state, side that sets a description, its type) -> the state after it. What is not in the table is an error.
+_SIGNALING = {
+    ("stable", "local", "offer"): "have-local-offer",
+    ("stable", "remote", "offer"): "have-remote-offer",
+    ("have-local-offer", "local", "offer"): "have-local-offer",
+    ("have-local-offer", "remote", "answer"): "stable",
+    ("have-remote-offer", "remote", "offer"): "have-remote-offer",
+    ("have-remote-offer", "local", "answer"): "stable",
+}
+
+
+def signaling_state(state: str, side: str, type: str) -> str:
+    """The signaling state after *side* ("local" or "remote") has set a description of *type*.
+
+    Raises InvalidStateError where RFC 9429 has no such transition.
+    """
+    after = _SIGNALING.get((state, side, type))
+    if after is None:
+        raise InvalidStateError(f"a {side} {type} cannot be set in the signaling state {state}")
+    return after
+
+
+def implied_type(state: str) -> str:
+    """The type of description that setLocalDescription() makes when it is told none (webrtc-pc 4.4.2)."""
+    return "answer" if state == "have-remote-offer" else "offer"
+
+
+def ice_gathering_state(transports: Collection[str]) -> str:
+    """RTCIceGatheringState, from the gathering states of the transports (webrtc-pc 4.3.2)."""
+    if "gathering" in transports:
+        return "gathering"
+    if not transports or "new" in transports:
+        return "new"
+    return "complete"
+
+
+def ice_connection_state(transports: Collection[str]) -> str:
+    """RTCIceConnectionState of an open connection, from the states of its ICE transports (webrtc-pc 4.3.4)."""
+    alive = set(transports) - {"closed"}
+    for state in ("failed", "disconnected"):
+        if state in alive:
+            return state
+    if alive <= {"new"}:
+        return "new"
+    if alive & {"new", "checking"}:
+        return "checking"
+    return "completed" if alive == {"completed"} else "connected"
+
+
+def connection_state(ice: str, dtls: Collection[str]) -> str:
+    """RTCPeerConnectionState of an open connection (webrtc-pc 4.3.3).
+
+    *ice* is its ICE connection state, *dtls* the states of its DTLS transports. The W3C's row for "connected" names
+    the ICE state "connected" only; that "completed" is connected, too, nobody doubts.
+    """
+    if ice == "failed" or "failed" in dtls:
+        return "failed"
+    if ice == "disconnected":
+        return "disconnected"
+    if ice == "new" and set(dtls) <= {"new", "closed"}:
+        return "new"
+    if ice in ("connected", "completed") and set(dtls) <= {"connected", "closed"}:
+        return "connected"
+    return "connecting"

@@ -1,0 +1,25 @@
+"""The check that the two seams make when they are imported.
+
+aiortc and aioice offer no public way to trickle, so `_aiortc.py` and `_aioice.py` use names that are private to them.
+Each lists its names in a table; :func:`require` compares the table with what is installed, and fails with a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+
+def require(package: str, names: Mapping[type, Sequence[str]]) -> None:
+    """Raise ImportError unless every class has its names: as attributes of the class, or set in its ``__init__``."""
+    missing = [
+        f"{owner.__name__}.{name}"
+        for owner, wanted in names.items()
+        for name in wanted
+        if not hasattr(owner, name) and name not in owner.__init__.__code__.co_names  # type: ignore[misc]
+    ]
+    if missing:
+        raise ImportError(
+            f"aiortc-peer cannot work with {package} {version(package)}: it has no {', '.join(missing)}. "
+            f"Install the version of {package} that aiortc-peer asks for."
+        )
