@@ -11,7 +11,7 @@ demo-open: $(BIN)/ready
 	$(BIN)/python -m examples.demo --open
 
 test: $(BIN)/ready
-	sh tests/install_browsers.sh
+	sh tests/install_packages.sh
 	$(BIN)/pytest --cov --cov-report=term
 
 lint: $(BIN)/ready

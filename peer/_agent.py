@@ -78,6 +78,7 @@ class Agent:
         self._negotiated = asyncio.Event()  # set when checks may begin, or on closing
         self._connected = asyncio.Event()  # set when the first pair is nominated, or on closing
         self._closed = asyncio.Event()  # set on closing
+        self._closing: asyncio.Future[list[None]] | None = None  # set on closing; done when the sockets are closed
 
     # What the connection calls
 
@@ -182,16 +183,15 @@ class Agent:
         return aioice.ConnectionClosed()
 
     async def close(self) -> None:
-        """Close all generations."""
-        if self._closed.is_set():
-            return
-        self.state = "closed"
-        self._closed.set()
-        self._connected.set()
-        self._negotiated.set()
-        self._datagrams.put_nowait(None)
-        for generation in self._generations:
-            await generation.shut_down()
+        """Close all generations. Goes on when the caller is cancelled; every caller waits for the end."""
+        if self._closing is None:
+            self.state = "closed"
+            self._closed.set()
+            self._connected.set()
+            self._negotiated.set()
+            self._datagrams.put_nowait(None)
+            self._closing = asyncio.gather(*[generation.shut_down() for generation in self._generations])
+        await asyncio.shield(self._closing)
 
     # What the generations tell
 

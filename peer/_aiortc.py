@@ -39,7 +39,7 @@ require(
         aiortc.RTCIceGatherer: ("_connection",),
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
         aiortc.RTCSctpTransport: ("_bundled", "mid"),
-        aiortc.RTCRtpTransceiver: ("_bundled", "_get_mline_index", "_set_mid"),
+        aiortc.RTCRtpTransceiver: ("_bundled", "_get_mline_index", "_offerDirection", "_set_mid"),
     },
 )
 
@@ -112,6 +112,10 @@ class Engine(aiortc.RTCPeerConnection):
 
     async def apply_local(self, type: str, text: str) -> None:
         """Hand over the local description *text*, which has no candidates."""
+        if type == "answer":
+            for transceiver in self.getTransceivers():
+                # One that the remote side has not offered stays out of this negotiation; aiortc would raise.
+                transceiver._offerDirection = transceiver._offerDirection or "inactive"
         await super().setLocalDescription(aiortc.RTCSessionDescription(text, type))
 
     async def apply_remote(self, type: str, text: str) -> list[RTCTrackEvent]:
@@ -184,12 +188,14 @@ class Engine(aiortc.RTCPeerConnection):
 
     async def shut_down(self) -> None:
         """Close everything."""
-        connecting = list(self._connecting)
-        for task in connecting:
-            task.cancel()
-        if connecting:
-            await asyncio.wait(connecting)
+        while self._connecting:
+            # More than once: asyncio.wait_for, in which aiortc receives, may lose a cancellation in Python 3.11.
+            for task in self._connecting:
+                task.cancel()
+            await asyncio.wait(self._connecting, timeout=0)
         await super().close()
+        for agent in self._agents.values():  # aiortc forgets those it was about to stop when it was interrupted
+            await agent.close()
 
 
 def guard(emitter: Any) -> None:

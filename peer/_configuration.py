@@ -19,7 +19,7 @@ _POLICIES = {
 }
 # RFC 7064, section 3.1, and RFC 7065, section 3.1.
 _URL = re.compile(
-    r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]]+)(?::(?P<port>\d{1,5}))?"
+    r"(?P<scheme>(?i:stuns?|turns?)):(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]]+)(?::(?P<port>\d{1,5}))?"
     r"(?:\?transport=(?P<transport>udp|tcp))?"
 )
 
@@ -62,7 +62,9 @@ def configuration(given: Any, **keywords: Any) -> Configuration:
     for unknown in init.keys() - set(_MEMBERS):
         raise ArgumentTypeError(f"a configuration has no member {unknown}")
     policies = {name: _policy(name, init.get(name)) for name in _POLICIES}
-    servers = init.get("iceServers") or ()
+    servers = init.get("iceServers")
+    if servers is None:
+        servers = ()
     if isinstance(servers, str | Mapping) or not isinstance(servers, Iterable):
         raise ArgumentTypeError("iceServers is not a list")
     return Configuration(
@@ -95,7 +97,7 @@ def _ice_server(url: str, username: Any, credential: Any) -> IceServer:
     match = _URL.fullmatch(url)
     if match is None or not 0 <= int(match["port"] or 0) <= 65535:
         raise URLSyntaxError(f"{url!r} is not the URL of a STUN or TURN server")
-    scheme = match["scheme"]
+    scheme = match["scheme"].lower()
     transport: Any = match["transport"]  # "udp", "tcp" or None
     if scheme.startswith("stun") and transport:
         raise URLSyntaxError(f"{url!r}: the URL of a STUN server has no transport")

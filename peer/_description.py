@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import aiortc
@@ -70,7 +71,8 @@ class RTCSessionDescription(aiortc.RTCSessionDescription):
         return hash((self.type, self.sdp))
 
     def __repr__(self) -> str:
-        return f"RTCSessionDescription({self.type}, {self.sdp.count('m=')} m= lines, {len(self.sdp)} characters)"
+        media = len(re.findall(r"(?m)^m=", self.sdp))
+        return f"RTCSessionDescription({self.type}, {media} m= lines, {len(self.sdp)} characters)"
 
 
 def sdp_type(value: Any) -> str:
@@ -167,7 +169,7 @@ class Description:
         self._end = "\r\n" if "\r\n" in sdp or "\n" not in sdp else "\n"
         defaults = _attributes(self._session)
         self.sections = [
-            Section(lines[start:stop], defaults) for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)
+            Section(lines[start:stop], defaults) for start, stop in pairwise([*starts, len(lines)])
         ]  # never changes, though sections do
         # Whether the side that wrote it takes candidates one by one; never changes.
         self.trickle = bool(self.sections) and all(section.trickle for section in self.sections)
@@ -215,6 +217,7 @@ def without_candidates(sdp: str) -> str:
 def trickling(sdp: str) -> str:
     """The engine's *sdp* as one that trickles (RFC 8840, section 4.1): no candidates, no address, and saying so."""
     text = without_candidates(sdp)
+    text = text.replace("a=group:BUNDLE \r\n", "")  # a group of no m-lines is none
     text = re.sub(r"(?m)^c=IN IP[46] [^\r\n]*", "c=IN IP4 0.0.0.0", text)
     text = re.sub(r"(?m)^(m=\S+) (?!0 )\d+ ", r"\1 9 ", text)
     start = text.find("\nm=") + 1 or len(text)

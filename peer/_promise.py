@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
-from types import TracebackType
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
@@ -38,7 +37,6 @@ class Promise(Coroutine[Any, Any, T]):
         self._state = "pending"  # changes once: to "fulfilled", "rejected" or "abandoned"
         self._value: T | None = None  # set when fulfilled
         self._error: BaseException | None = None  # set when rejected
-        self._traceback: TracebackType | None = None  # where the error came from; set when rejected
         self._heeded = False  # True as soon as somebody was given the rejection
         self._waiters: list[asyncio.Future[None]] = []  # one for each await under way
         self._reactions: list[Callable[[Promise[T]], None]] = []  # emptied when settled
@@ -65,7 +63,7 @@ class Promise(Coroutine[Any, Any, T]):
         if self._state == "rejected":
             self._heeded = True
             assert self._error is not None
-            raise self._error.with_traceback(self._traceback)
+            raise self._error.with_traceback(None)
         if self._state == "abandoned":
             raise asyncio.CancelledError(f"{self._what}: the connection was closed")
         if self._state == "pending":
@@ -102,14 +100,13 @@ class Promise(Coroutine[Any, Any, T]):
             self._settle("fulfilled")
 
     def reject(self, error: BaseException) -> None:
-        """Reject the promise; call this where *error* was caught. What is already settled stays as it is.
+        """Reject the promise. What is already settled stays as it is.
 
-        The traceback's first frame is that of the caller, which knows this promise. It is left out: an error and a
-        promise that hold each other would be dropped late, and the failure that nobody awaited reported late.
+        The error's traceback begins anew where it is awaited. The old one leads, frame by frame, back to this promise,
+        and an error and a promise that hold each other are dropped late: the failure would be reported late, too.
         """
         if self._state == "pending":
-            self._traceback = error.__traceback__ and error.__traceback__.tb_next
-            self._error = error.with_traceback(self._traceback)
+            self._error = error.with_traceback(None)
             self._loop = asyncio.get_running_loop()
             self._settle("rejected")
 
@@ -137,7 +134,7 @@ class Promise(Coroutine[Any, Any, T]):
             self.resolve(cast(T, other._value))
         else:
             other._heeded = True
-            self._error, self._traceback, self._loop = other._error, other._traceback, other._loop
+            self._error, self._loop = other._error, other._loop
             self._settle("rejected")
 
     def _settle(self, state: str) -> None:

@@ -16,10 +16,15 @@ def require(package: str, names: Mapping[type, Sequence[str]]) -> None:
         f"{owner.__name__}.{name}"
         for owner, wanted in names.items()
         for name in wanted
-        if not hasattr(owner, name) and name not in owner.__init__.__code__.co_names  # type: ignore[misc]
+        if not hasattr(owner, name) and name not in _set_by_constructor(owner)
     ]
     if missing:
         raise ImportError(
             f"aiortc-peer cannot work with {package} {version(package)}: it has no {', '.join(missing)}. "
             f"Install the version of {package} that aiortc-peer asks for."
         )
+
+
+def _set_by_constructor(owner: type) -> Sequence[str]:
+    code = getattr(owner.__init__, "__code__", None)  # type: ignore[misc]
+    return code.co_names if code else ()

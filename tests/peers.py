@@ -1,0 +1,156 @@
+"""Two Python peers, and what tests watch of them."""
+
+from __future__ import annotations
+
+import asyncio
+import fractions
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiortc
+import av
+
+from peer import Event, RTCPeerConnection
+
+STATES = ("signalingState", "iceGatheringState", "iceConnectionState", "connectionState")
+
+
+@asynccontextmanager
+async def open_peers(*configurations: Any) -> AsyncIterator[tuple[RTCPeerConnection, ...]]:
+    """A connection for each configuration, closed afterwards."""
+    peers = tuple(RTCPeerConnection(configuration) for configuration in configurations)
+    try:
+        yield peers
+    finally:
+        for peer in peers:
+            await peer.close()
+
+
+def trickle(one: RTCPeerConnection, other: RTCPeerConnection) -> None:
+    """Send what either's icecandidate events give to the other, as JSON, and nothing else."""
+
+    def send(event: Any, receiver: RTCPeerConnection) -> Any:
+        if event.candidate is not None:
+            return receiver.addIceCandidate(json.loads(json.dumps(event.candidate.toJSON())))
+        return None
+
+    one.addEventListener("icecandidate", lambda event: send(event, other))
+    other.addEventListener("icecandidate", lambda event: send(event, one))
+
+
+async def send_candidates(sender: RTCPeerConnection, receiver: RTCPeerConnection) -> None:
+    """Send all candidates and markers of *sender*, those that were announced already, too."""
+    async for candidate in sender.ice_candidates():
+        await receiver.addIceCandidate(candidate)
+
+
+async def negotiate(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> None:
+    """Offer and answer, as JSON."""
+    await offerer.setLocalDescription()
+    await answerer.setRemoteDescription(json.loads(json.dumps(offerer.localDescription.toJSON())))
+    await answerer.setLocalDescription()
+    await offerer.setRemoteDescription(json.loads(json.dumps(answerer.localDescription.toJSON())))
+
+
+async def reached(peer: RTCPeerConnection, attribute: str, value: str) -> None:
+    """Wait for the event after which *attribute* is *value*."""
+    changed = asyncio.Event()
+    peer.addEventListener(attribute.lower() + "change", lambda _: changed.set())
+    while getattr(peer, attribute) != value:
+        changed.clear()
+        await changed.wait()
+
+
+async def next_event(peer: RTCPeerConnection, type: str) -> Any:
+    """Wait for the next event of *type*."""
+    happened = asyncio.get_running_loop().create_future()
+    peer.addEventListener(type, lambda event: happened.done() or happened.set_result(event))
+    return await happened
+
+
+async def emitted(emitter: Any, event: str) -> Any:
+    """Wait for the next event of one of aiortc's objects; returns what it hands over."""
+    happened = asyncio.get_running_loop().create_future()
+    emitter.once(event, lambda *given: happened.done() or happened.set_result(given[0] if given else None))
+    return await happened
+
+
+def opened(channel: aiortc.RTCDataChannel) -> asyncio.Future[Any]:
+    """Done when *channel* is open. Call it before the channel can be."""
+    return asyncio.ensure_future(emitted(channel, "open"))
+
+
+class Log:
+    """Everything that happens at a connection, with what is visible when it happens."""
+
+    TYPES = (
+        "signalingstatechange",
+        "icegatheringstatechange",
+        "iceconnectionstatechange",
+        "connectionstatechange",
+        "icecandidate",
+        "datachannel",
+        "track",
+    )
+
+    def __init__(self, peer: RTCPeerConnection) -> None:
+        self.peer = peer
+        self.entries: list[tuple[str, Any]] = []
+        for type in self.TYPES:
+            peer.addEventListener(type, self._note)
+
+    def _note(self, event: Event) -> None:
+        if event.type == "icecandidate":
+            self.entries.append(("icecandidate", self._candidate(event)))
+        elif event.type.endswith("statechange"):
+            attribute = next(name for name in STATES if name.lower() + "change" == event.type)
+            self.entries.append((event.type, getattr(self.peer, attribute)))
+        else:
+            self.entries.append((event.type, None))
+
+    def _candidate(self, event: Any) -> dict[str, Any]:
+        sdp = self.peer.localDescription.sdp
+        return {
+            "candidate": event.candidate,
+            "gathering": self.peer.iceGatheringState,
+            "lines": sdp.count("a=candidate:"),
+            "ends": sdp.count("a=end-of-candidates"),
+        }
+
+    def of(self, *types: str) -> list[Any]:
+        """What was noted of these types of events."""
+        return [value for type, value in self.entries if type in types]
+
+    def kinds(self) -> list[str]:
+        """The gathering events, in order: states, "candidate", "end" and "null"."""
+        kinds = []
+        for type, value in self.entries:
+            if type == "icegatheringstatechange":
+                kinds.append(value)
+            elif type == "icecandidate":
+                candidate = value["candidate"]
+                kinds.append("null" if candidate is None else "candidate" if candidate.candidate else "end")
+        return kinds
+
+
+class Tone(aiortc.MediaStreamTrack):
+    """An audio track: silence, as fast as it is asked for, at most one frame every 20 ms."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._samples = 0
+        self._due: float | None = None
+
+    async def recv(self) -> av.AudioFrame:
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() if self._due is None else self._due + 0.02
+        await asyncio.sleep(max(0, self._due - loop.time()))
+        frame = av.AudioFrame(format="s16", layout="mono", samples=960)
+        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+        frame.sample_rate, frame.pts, frame.time_base = 48000, self._samples, fractions.Fraction(1, 48000)
+        self._samples += 960
+        return frame

@@ -1,0 +1,201 @@
+"""The harness that drives browsers, and the look at what tests leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from browsers import Browser, Page, PageError
+
+pytest_plugins = ["pytester"]
+
+HOST_CANDIDATES = """
+    const pc = new RTCPeerConnection();
+    pc.createDataChannel("x");
+    const found = [];
+    const done = new Promise((resolve) => {
+        pc.onicecandidate = ({candidate}) => candidate ? found.push(candidate) : resolve();
+    });
+    await pc.setLocalDescription();
+    await done;
+    return found.filter((c) => c.type === "host").map((c) => c.address);
+"""
+
+TWO_PEERS = """
+    const [a, b] = [new RTCPeerConnection(), new RTCPeerConnection()];
+    a.onicecandidate = ({candidate}) => b.addIceCandidate(candidate);
+    b.onicecandidate = ({candidate}) => a.addIceCandidate(candidate);
+    b.ondatachannel = ({channel}) => { channel.onmessage = ({data}) => send(data); };
+    const channel = a.createDataChannel("x");
+    const opened = new Promise((resolve) => { channel.onopen = resolve; });
+    await a.setLocalDescription();
+    await b.setRemoteDescription(a.localDescription);
+    await b.setLocalDescription();
+    await a.setRemoteDescription(b.localDescription);
+    await opened;
+    channel.send("hello");
+    return channel.readyState;
+"""
+
+
+async def test_evaluate_returns_json(page: Page) -> None:
+    value = {"a": [1, 2.5, None, True], "b": "täst"}
+    assert await page.evaluate("return args[1]", 0, value) == value
+    assert await page.evaluate("send()") is None
+    assert await page.next_message() is None
+
+
+async def test_an_exception_keeps_its_name(page: Page) -> None:
+    with pytest.raises(PageError, match="nope") as caught:
+        await page.evaluate("throw new RangeError('nope')")
+    assert (caught.value.name, caught.value.message) == ("RangeError", "nope")
+    with pytest.raises(PageError) as caught:
+        await page.evaluate("const pc = new RTCPeerConnection(); pc.close(); await pc.createOffer()")
+    assert caught.value.name == "InvalidStateError"
+    with pytest.raises(PageError) as caught:
+        await page.evaluate("this is not JavaScript")
+    assert caught.value.name == "SyntaxError"
+    with pytest.raises(PageError) as caught:
+        await page.evaluate("const loop = {}; loop.loop = loop; return loop")
+    assert caught.value.name == "TypeError"
+
+
+async def test_what_nobody_caught_in_the_page_is_raised_at_the_end(browser: Browser) -> None:
+    async def visit() -> None:
+        async with browser.open_page() as page:
+            await page.evaluate("setTimeout(() => { throw Error('a handler fell') })")
+            await page.evaluate("await new Promise((resolve) => setTimeout(resolve))")
+
+    with pytest.raises(PageError, match="a handler fell"):
+        await visit()
+
+
+async def test_messages_and_results_come_in_order(page: Page) -> None:
+    waiting = asyncio.create_task(
+        page.evaluate("send(1); await new Promise((go) => { state.go = go }); send(4); return 5")
+    )
+    assert await page.next_message() == 1
+    assert await page.evaluate("send(2); send(3); state.go(); return 'while the other waits'")
+    assert await waiting == 5
+    assert [page.messages.get_nowait() for _ in range(3)] == [2, 3, 4]
+    with pytest.raises(TimeoutError, match="the page sent nothing"):
+        await page.next_message(timeout=0.01)
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+async def test_every_test_has_a_page_of_its_own(page: Page, turn: int) -> None:
+    script = "const seen = [state.turn, window.turn]; state.turn = window.turn = args[0]; return seen"
+    assert await page.evaluate(script, turn) == [None, None]
+    assert await page.evaluate(script, 3) == [turn, turn]
+
+
+async def test_one_page_at_a_time(browser: Browser, page: Page) -> None:
+    with pytest.raises(RuntimeError, match="one page at a time"):
+        async with browser.open_page():
+            pass
+
+
+async def test_fake_media_is_live(page: Page) -> None:
+    script = """
+        const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: true});
+        return stream.getTracks().map(({kind, readyState}) => [kind, readyState]).sort();
+    """
+    assert await page.evaluate(script) == [["audio", "live"], ["video", "live"]]
+
+
+async def test_two_peers_in_the_page_connect(page: Page) -> None:
+    assert await page.evaluate(TWO_PEERS) == "open"
+    assert await page.next_message() == "hello"
+
+
+async def test_host_candidates_carry_addresses(page: Page) -> None:
+    addresses = await page.evaluate(HOST_CANDIDATES)
+    assert addresses
+    assert all(ip_address(address.strip("[]")) for address in addresses)  # Chromium adds brackets
+
+
+@pytest.mark.browser(mdns=True)
+async def test_host_candidates_can_hide_addresses(page: Page) -> None:
+    addresses = await page.evaluate(HOST_CANDIDATES)
+    assert addresses
+    assert all(address.endswith(".local") for address in addresses)
+    script = "return (await navigator.mediaDevices.getUserMedia({audio: true})).active"
+    assert await page.evaluate(script)  # last: who may listen may also see addresses
+
+
+async def test_a_browser_that_dies_is_missed_and_starts_again(browser: Browser) -> None:
+    mortal = Browser(browser.name)
+    try:
+        async with mortal.open_page() as page:
+            waiting = asyncio.create_task(page.evaluate("send(1); await new Promise(() => {})"))
+            assert await page.next_message() == 1
+            assert mortal._process
+            os.killpg(mortal._process.pid, signal.SIGKILL)
+            with pytest.raises(PageError, match="Its last words"):
+                await waiting
+            with pytest.raises(PageError, match="the page closed"):
+                await page.next_message()
+        async with mortal.open_page() as page:
+            assert await page.evaluate("return 1") == 1
+        directory = mortal._directory
+    finally:
+        mortal.stop()
+    assert directory
+    assert not directory.exists()
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester, pytestconfig: pytest.Config) -> pytest.Pytester:
+    """A project like this one, for tests that have to fail."""
+    folder = pytester.mkdir("tests")
+    for name in ("conftest.py", "browsers.py", "servers.py"):
+        shutil.copy(Path(__file__).with_name(name), folder)
+    shutil.copy(pytestconfig.rootpath / "pyproject.toml", pytester.path)
+    return pytester
+
+
+def test_what_a_test_leaves_behind_is_its_failure(inner: pytest.Pytester) -> None:
+    source = """
+        import asyncio, socket, threading
+        kept = []
+        release = threading.Event()
+
+        def fall(): asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+
+        async def test_task(): kept.append(asyncio.create_task(asyncio.sleep(60), name="lazy"))
+        async def test_thread(): threading.Thread(target=release.wait, name="idle").start()
+        async def test_socket(): kept.append(socket.create_server(("127.0.0.1", 0)))
+        async def test_transport():
+            await asyncio.get_running_loop().create_datagram_endpoint(
+                asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+        async def test_report(): fall(); await asyncio.sleep(0)
+        async def test_unheeded(): asyncio.create_task(asyncio.sleep("?")); await asyncio.sleep(0)
+        async def test_unawaited(): asyncio.sleep(0)
+        async def test_expected(loop_errors):
+            fall(); await asyncio.sleep(0)
+            assert isinstance(loop_errors.pop()["exception"], ZeroDivisionError)
+        async def test_executor(): await asyncio.to_thread(int)
+        def test_nothing(): release.set(); kept[1].close()
+    """
+    inner.makepyfile(**{"tests/test_it": source})
+    result = inner.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=10, errors=7)
+    left = ["pending*lazy", "thread*idle", "open*socket", "unclosed transport", "ZeroDivisionError"]
+    for what in [*left, "never retrieved", "never awaited"]:
+        result.stdout.fnmatch_lines([f"*{what}*"])
+
+
+def test_a_missing_browser_is_said_aloud(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner.makepyfile(**{"tests/test_it": "async def test_it(page): pass"})
+    monkeypatch.setenv("PATH", str(inner.path))
+    monkeypatch.delenv("CI", raising=False)
+    result = inner.runpytest_subprocess("--browser", "firefox")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["tests with Firefox were SKIPPED: no firefox-esr or firefox on PATH*"])
+    monkeypatch.setenv("CI", "true")
+    inner.runpytest_subprocess("--browser", "firefox").assert_outcomes(errors=1)

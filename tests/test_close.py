@@ -1,0 +1,160 @@
+"""close(): at any moment, twice, silently, leaving nothing behind (every test of this suite checks the last)."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+import aiortc
+import pytest
+from peers import Log, Tone, negotiate, open_peers, opened, reached, trickle
+
+from peer import InvalidStateError, RTCPeerConnection
+
+
+async def test_close_fires_nothing_and_sets_every_state():
+    async with open_peers(None, None) as (offerer, answerer):
+        trickle(offerer, answerer)
+        open_ = opened(offerer.createDataChannel("chat"))
+        await negotiate(offerer, answerer)
+        await open_
+        log = Log(offerer)
+        closing = offerer.close()
+        assert offerer.signalingState == "closed"
+        assert offerer.iceConnectionState == "closed"
+        assert offerer.connectionState == "closed"
+        await closing
+        assert log.entries == []
+
+
+async def test_close_may_be_called_twice_and_without_awaiting():
+    peer = RTCPeerConnection()
+    peer.createDataChannel("chat")
+    await peer.setLocalDescription()
+    first = peer.close()
+    await asyncio.gather(peer.close(), first, peer.close())
+    await peer.close()
+
+
+async def test_a_connection_that_was_never_used_can_be_closed():
+    await RTCPeerConnection().close()
+
+
+async def test_everything_is_rejected_after_close():
+    peer = RTCPeerConnection()
+    await peer.close()
+    for call in (peer.createOffer, peer.createAnswer, peer.setLocalDescription):
+        promise = call()
+        assert promise.done()
+        with pytest.raises(InvalidStateError):
+            await promise
+    with pytest.raises(InvalidStateError):
+        await peer.setRemoteDescription(type="offer", sdp="v=0\r\n")
+    for call in (
+        lambda: peer.createDataChannel("x"),
+        lambda: peer.addTransceiver("audio"),
+        lambda: peer.addTrack(Tone()),
+    ):
+        with pytest.raises(InvalidStateError):
+            call()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_close_while_an_offer_is_set_and_gathered(turns):
+    peer = RTCPeerConnection()
+    peer.createDataChannel("chat")
+    log = Log(peer)
+    peer.setLocalDescription()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    closing = peer.close()
+    entries = list(log.entries)
+    await closing
+    assert log.entries == entries
+
+
+@pytest.mark.parametrize("turns", range(0, 40, 3))
+async def test_close_both_sides_while_they_connect(turns):
+    offerer, answerer = RTCPeerConnection(), RTCPeerConnection()
+    offerer.addTrack(Tone())
+    offerer.createDataChannel("chat")
+    trickle(offerer, answerer)
+    await offerer.setLocalDescription()
+    await answerer.setRemoteDescription(offerer.localDescription)
+    await answerer.setLocalDescription()
+    offerer.setRemoteDescription(answerer.localDescription)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    logs = Log(offerer), Log(answerer)
+    closing = [offerer.close(), answerer.close()]
+    entries = [list(log.entries) for log in logs]
+    await asyncio.gather(*closing)
+    assert [log.entries for log in logs] == entries
+
+
+async def test_who_awaits_a_call_that_close_ends_is_cancelled():
+    peer = RTCPeerConnection()
+    peer.createDataChannel("chat")
+    reached_the_end = []
+
+    async def user():
+        await peer.setLocalDescription()
+        reached_the_end.append(True)
+
+    task = asyncio.create_task(user())
+    await asyncio.sleep(0)
+    await peer.close()
+    (outcome,) = await asyncio.gather(task, return_exceptions=True)
+    assert isinstance(outcome, asyncio.CancelledError)
+    assert reached_the_end == []
+
+
+async def test_calls_that_nobody_awaited_are_not_reported_when_close_ends_them(loop_errors):
+    peer = RTCPeerConnection()
+    peer.createDataChannel("chat")
+    peer.setLocalDescription()
+    peer.addIceCandidate({"candidate": "garbage", "sdpMid": "0"})
+    await peer.close()
+    gc.collect()
+    assert loop_errors == []
+
+
+@pytest.mark.parametrize("type", ["signalingstatechange", "icegatheringstatechange", "icecandidate"])
+async def test_a_listener_may_close_the_connection(type):
+    peer = RTCPeerConnection()
+    peer.createDataChannel("chat")
+    log = Log(peer)
+    closed = asyncio.Event()
+    peer.addEventListener(type, lambda _: (peer.close(), closed.set()), once=True)
+    peer.setLocalDescription()
+    await closed.wait()
+    await peer.close()
+    assert log.entries[-1][0] == type
+
+
+async def test_a_connection_stays_open_when_the_other_side_closes():
+    async with open_peers(None, None) as (offerer, answerer):
+        trickle(offerer, answerer)
+        channel = offerer.createDataChannel("chat")
+        open_ = opened(channel)
+        await negotiate(offerer, answerer)
+        await open_
+        await reached(offerer, "connectionState", "connected")
+        gone = asyncio.get_running_loop().create_future()
+        channel.on("close", lambda: gone.set_result(None))
+        await answerer.close()
+        await gone
+        assert offerer.signalingState == "stable"
+        assert offerer.connectionState != "closed"
+
+
+async def test_raw_aiortc_at_the_other_end_may_vanish():
+    async with open_peers(None) as (ours,):
+        raw = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        ours.addTrack(Tone())
+        await ours.setLocalDescription()
+        await ours.gathering_complete()
+        await raw.setRemoteDescription(ours.localDescription)
+        await raw.setLocalDescription(await raw.createAnswer())
+        await raw.close()
+        await ours.setRemoteDescription(raw.localDescription)

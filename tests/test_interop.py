@@ -1,0 +1,202 @@
+"""With real browsers: descriptions travel as they were created, and all candidates by trickling.
+
+Everything that icecandidate events give travels: candidates, markers, and the null, which addIceCandidate takes, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+from peers import Log, Tone, next_event, open_peers
+
+PREPARE = """
+    const pc = state.pc = new RTCPeerConnection();
+    pc.onicecandidate = ({candidate}) => send({candidate, gathering: pc.iceGatheringState});
+    state.log = [];
+    state.connected = new Promise((resolve, reject) => {
+        pc.onconnectionstatechange = () => {
+            if (pc.connectionState === "connected") resolve("connected");
+            if (pc.connectionState === "failed") reject(new Error("failed"));
+        };
+    });
+    const keep = (channel) => {
+        state.channel = channel;
+        channel.onmessage = ({data}) => channel.send(`page got ${data}`);
+    };
+    pc.ondatachannel = ({channel}) => keep(channel);
+    state.heard = new Promise((resolve) => {
+        pc.ontrack = ({track}) => { track.muted ? track.onunmute = () => resolve(track.kind) : resolve(track.kind); };
+    });
+    const {offers, audio} = args[0];
+    if (audio) {
+        const stream = await navigator.mediaDevices.getUserMedia({audio: true});
+        stream.getTracks().forEach((track) => pc.addTrack(track, stream));
+    }
+    if (offers) keep(pc.createDataChannel("from the page"));
+"""
+OFFER = "const offer = await state.pc.createOffer(); await state.pc.setLocalDescription(offer); return offer;"
+ANSWER = """
+    await state.pc.setRemoteDescription(args[0]);
+    const answer = await state.pc.createAnswer();
+    await state.pc.setLocalDescription(answer);
+    return answer;
+"""
+DESCRIBED = "return state.pc.remoteDescription.sdp.split('\\r\\n').filter((line) => line.includes('candidate'));"
+
+
+class Signaling:
+    """Carries what the events of both sides give to the other side, in order; notes what it carried."""
+
+    def __init__(self, peer, page):
+        self.peer, self.page = peer, page
+        self.from_page = []
+        self.to_page = []
+        self._ready = asyncio.Event()
+        self._outgoing = asyncio.Queue()
+        peer.onicecandidate = lambda event: self._outgoing.put_nowait(event.candidate)
+        self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._send())]
+
+    def descriptions_are_exchanged(self):
+        self._ready.set()
+
+    async def _receive(self):
+        await self._ready.wait()
+        while True:
+            message = await self.page.next_message()
+            await self.peer.addIceCandidate(message["candidate"])
+            self.from_page.append(message)
+            if message["candidate"] is None:
+                return
+
+    async def _send(self):
+        await self._ready.wait()
+        while True:
+            candidate = await self._outgoing.get()
+            await self.page.evaluate("await state.pc.addIceCandidate(args[0])", candidate and candidate.toJSON())
+            self.to_page.append(candidate)
+            if candidate is None:
+                return
+
+    async def complete(self):
+        """Both sides have sent their null; raises what either side rejected."""
+        await asyncio.gather(*self._tasks)
+
+    async def stop(self):
+        for task in self._tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._tasks)
+
+
+async def connect(peer, page, *, page_offers, audio):
+    """Negotiate; returns the signalling, our end of the data channel, and our track event, if any."""
+    await page.evaluate(PREPARE, {"offers": page_offers, "audio": audio})
+    signaling = Signaling(peer, page)
+    track = asyncio.create_task(next_event(peer, "track")) if audio else None
+    if audio:
+        peer.addTrack(Tone())
+    if page_offers:
+        channel = asyncio.create_task(next_event(peer, "datachannel"))
+        await peer.setRemoteDescription(await page.evaluate(OFFER))
+        answer = await peer.createAnswer()
+        await peer.setLocalDescription(answer)
+        await page.evaluate("await state.pc.setRemoteDescription(args[0])", answer.toJSON())
+        signaling.descriptions_are_exchanged()
+        return signaling, (await channel).channel, track
+    channel = peer.createDataChannel("from Python")
+    open_ = asyncio.get_running_loop().create_future()
+    channel.once("open", lambda: open_.set_result(None))
+    offer = await peer.createOffer()
+    await peer.setLocalDescription(offer)
+    await peer.setRemoteDescription(await page.evaluate(ANSWER, offer.toJSON()))
+    signaling.descriptions_are_exchanged()
+    await open_
+    return signaling, channel, track
+
+
+async def exchange(channel):
+    """A message each way."""
+    answer = asyncio.get_running_loop().create_future()
+    channel.once("message", answer.set_result)
+    channel.send("grüße")
+    assert await answer == "page got grüße"
+
+
+@pytest.mark.parametrize("page_offers", [True, False], ids=["page offers", "Python offers"])
+async def test_data_and_audio_connect_with_nothing_but_trickled_candidates(browser, page, page_offers):
+    async with open_peers(None) as (peer,):
+        log = Log(peer)
+        signaling, channel, track = await connect(peer, page, page_offers=page_offers, audio=True)
+        await exchange(channel)
+        assert (await (await track).track.recv()).samples > 0
+        assert await page.evaluate("return await state.heard") == "audio"
+        assert await page.evaluate("return await state.connected") == "connected"
+        await signaling.complete()
+
+        # What the page's events gave was taken: candidates, markers (Chromium has none), and the null.
+        theirs = [message["candidate"] for message in signaling.from_page]
+        assert theirs[-1] is None
+        assert any(candidate["candidate"] for candidate in theirs[:-1])
+        markers = [candidate for candidate in theirs[:-1] if candidate["candidate"] == ""]
+        assert bool(markers) == (browser.name == "firefox")
+        described = [line for line in peer.remoteDescription.sdp.split("\r\n") if "candidate" in line]
+        assert set(described) == {f"a={c['candidate'] or 'end-of-candidates'}" for c in theirs[:-1]} | {
+            "a=end-of-candidates"  # that is what the null means to addIceCandidate
+        }
+
+        # What our events gave was taken by the page, in the browser's order.
+        kinds = [kind for kind in log.kinds() if kind in ("candidate", "end", "null")]
+        assert kinds[-2:] == ["end", "null"]
+        assert [c and c.candidate for c in signaling.to_page][-2:] == ["", None]
+        lines = await page.evaluate(DESCRIBED)
+        if browser.name == "firefox":  # Chromium writes candidates anew, and no end
+            assert "a=end-of-candidates" in lines
+        sent = {c.address for c in signaling.to_page if c and c.candidate}
+        assert sent <= {line.split(" ")[4] for line in lines if line.startswith("a=candidate")}
+
+
+@pytest.mark.browser(mdns=True)
+@pytest.mark.parametrize("page_offers", [True, False], ids=["page offers", "Python offers"])
+async def test_a_browser_that_hides_its_addresses_connects(page, page_offers):
+    async with open_peers(None) as (peer,):
+        signaling, channel, _ = await connect(peer, page, page_offers=page_offers, audio=False)
+        await exchange(channel)
+        await signaling.complete()
+        hosts = [
+            message["candidate"]["candidate"].split(" ")[4]
+            for message in signaling.from_page
+            if message["candidate"] and message["candidate"]["candidate"]
+        ]
+        assert hosts
+        assert all(host.endswith(".local") for host in hosts)
+
+
+async def test_candidates_sent_before_the_answer_wait_for_nothing_but_their_turn(page):
+    """The page's candidates are added while its description is still being applied."""
+    async with open_peers(None) as (peer,):
+        await page.evaluate(PREPARE, {"offers": True, "audio": False})
+        channel = asyncio.create_task(next_event(peer, "datachannel"))
+        offer = await page.evaluate(OFFER)
+        calls = [peer.setRemoteDescription(offer)]
+        while (candidate := (await page.next_message())["candidate"]) is not None:
+            calls.append(peer.addIceCandidate(candidate))
+        local = peer.setLocalDescription()
+        await asyncio.gather(*calls, local)
+        answer = peer.localDescription.toJSON()
+        await page.evaluate("await state.pc.setRemoteDescription(args[0])", answer)
+        async for candidate in peer.ice_candidates():
+            await page.evaluate("await state.pc.addIceCandidate(args[0])", candidate.toJSON())
+        await exchange((await channel).channel)
+
+
+async def test_the_page_closes_and_we_notice(page):
+    async with open_peers(None) as (peer,):
+        signaling, channel, _ = await connect(peer, page, page_offers=False, audio=False)
+        await signaling.complete()
+        gone = asyncio.get_running_loop().create_future()
+        channel.once("close", lambda: gone.set_result(None))
+        await page.evaluate("state.channel.close(); state.pc.close();")
+        await gone
+        assert peer.signalingState == "stable"
