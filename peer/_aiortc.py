@@ -31,7 +31,6 @@ require(
         aiortc.RTCPeerConnection: (
             "_RTCPeerConnection__connect",
             "_RTCPeerConnection__createDtlsTransport",
-            "_RTCPeerConnection__dtlsTransports",
             "_RTCPeerConnection__pendingLocalDescription",
             "_RTCPeerConnection__seenMids",
             "_RTCPeerConnection__updateConnectionState",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeVar
 
+from ._errors import ArgumentTypeError
 from ._webidl import ABSENT, Absent, dom_string, members, nullable, unsigned_short, usv_string
 
 RTCIceComponent = Literal["rtp", "rtcp"]
@@ -299,7 +300,7 @@ class RTCIceCandidate:
             "url": nullable(usv_string, init.get("url")),
         }
         if given["sdpMid"] is None and given["sdpMLineIndex"] is None:
-            raise TypeError("RTCIceCandidate needs an sdpMid or an sdpMLineIndex: both are null")
+            raise ArgumentTypeError("RTCIceCandidate needs an sdpMid or an sdpMLineIndex: both are null")
         for name, value in (given | _derived(text)).items():
             object.__setattr__(self, name, value)
 
@@ -345,7 +346,7 @@ def _init_members(init: object) -> dict[str, object]:
     # aiortc's class of this name has the m-line but not the text. Read as a dictionary it would be
     # the end of candidates, the opposite of what its owner means.
     if present and not isinstance(init, Mapping) and "candidate" not in present:
-        raise TypeError(f"RTCIceCandidate: candidateInitDict has no candidate attribute: {type(init).__name__}")
+        raise ArgumentTypeError(f"RTCIceCandidate: candidateInitDict has no candidate attribute: {type(init).__name__}")
     return present
 
 
@@ -354,7 +355,7 @@ def _relay_protocol(value: object) -> RTCIceServerTransportProtocol:
     for word in _RELAY_PROTOCOLS:
         if word == text:
             return word
-    raise TypeError(f"RTCIceCandidate: relayProtocol must be udp, tcp or tls, not {text!r}")
+    raise ArgumentTypeError(f"RTCIceCandidate: relayProtocol must be udp, tcp or tls, not {text!r}")
 
 
 def _derived(text: str) -> dict[str, object]:

@@ -12,10 +12,18 @@ from ._candidate import RTCIceServerTransportProtocol
 from ._errors import ArgumentTypeError, InvalidAccessError, NotSupportedError, URLSyntaxError
 from ._webidl import dom_string, members
 
-_MEMBERS = ("iceServers", "iceTransportPolicy", "bundlePolicy")
-_POLICIES = {
-    "iceTransportPolicy": ("all", "relay"),
+_MEMBERS = (
+    "bundlePolicy",
+    "certificates",
+    "iceCandidatePoolSize",
+    "iceServers",
+    "iceTransportPolicy",
+    "rtcpMuxPolicy",
+)
+_POLICIES = {  # the first one is the default
     "bundlePolicy": ("balanced", "max-compat", "max-bundle"),
+    "iceTransportPolicy": ("all", "relay"),
+    "rtcpMuxPolicy": ("require",),
 }
 # RFC 7064, section 3.1, and RFC 7065, section 3.1.
 _URL = re.compile(
@@ -32,7 +40,7 @@ class IceServer:
     scheme: str  # "stun", "turn" or "turns"
     host: str
     port: int
-    transport: Literal["udp", "tcp"]  #  or "tcp": how to reach it
+    transport: Literal["udp", "tcp"]  # how to reach it
     username: str | None = None
     credential: str | None = None
 
@@ -54,13 +62,15 @@ class Configuration:
 def configuration(given: Any, **keywords: Any) -> Configuration:
     """Check a configuration: the browser's dictionary, an RTCConfiguration, or None for the defaults.
 
-    There is no default ICE server, as in a browser. Raises an error named SyntaxError for a URL that is none,
-    NotSupportedError for "stuns:", InvalidAccessError for a TURN server without credentials, and TypeError for a policy
-    that does not exist.
+    There is no default ICE server, as in a browser. iceCandidatePoolSize has no effect yet. Raises an error named
+    SyntaxError for a URL that is none, NotSupportedError for "stuns:" and for certificates, InvalidAccessError for a
+    TURN server without credentials, and TypeError for a policy that does not exist.
     """
     init = {**members(given, _MEMBERS, "a configuration"), **keywords}
     for unknown in init.keys() - set(_MEMBERS):
         raise ArgumentTypeError(f"a configuration has no member {unknown}")
+    if init.get("certificates"):
+        raise NotSupportedError("certificates cannot be chosen")
     policies = {name: _policy(name, init.get(name)) for name in _POLICIES}
     servers = init.get("iceServers")
     if servers is None:
@@ -76,7 +86,7 @@ def configuration(given: Any, **keywords: Any) -> Configuration:
 
 def _policy(name: str, value: Any) -> str:
     if value is None:
-        return {"iceTransportPolicy": "all", "bundlePolicy": "balanced"}[name]
+        return _POLICIES[name][0]
     policy = dom_string(value.value if isinstance(value, Enum) else value)
     if policy not in _POLICIES[name]:
         raise ArgumentTypeError(f"{name} is {policy!r}, which is none of {', '.join(_POLICIES[name])}")

@@ -210,6 +210,8 @@ class RTCPeerConnection(EventTarget):
         try:
             settled.result()
         except Exception as error:
+            if not callable(failure):  # nobody would hear of it
+                self._report(error, "a call of addIceCandidate")
             self._call_soon(failure, error)
         else:
             self._call_soon(success)
@@ -282,12 +284,15 @@ class RTCPeerConnection(EventTarget):
     def addTransceiver(
         self, trackOrKind: str | aiortc.MediaStreamTrack, init: Any = None, /, *, direction: str = "sendrecv"
     ) -> aiortc.RTCRtpTransceiver:
-        """Add a transceiver (webrtc-pc 5.1): ``{"direction": ...}`` or a keyword.
+        """Add a transceiver (webrtc-pc 5.1): ``{"direction": ...}``, or the direction alone as aiortc takes it.
 
         Raises InvalidStateError once closed, and TypeError for a kind or a direction that does not exist.
         """
         self._assert_open()
-        direction = str(members(init, ("direction",), "init").get("direction", direction)) if init else direction
+        if isinstance(init, str):
+            direction = init
+        else:
+            direction = str(members(init, ("direction",), "init").get("direction", direction))
         with translated(ArgumentTypeError):
             return self._session.engine.addTransceiver(trackOrKind, direction)
 

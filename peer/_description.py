@@ -26,6 +26,7 @@ SDP_TYPES = ("offer", "pranswer", "answer", "rollback")
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _MEDIA = re.compile(r"m=(\S+) (\d{1,5})(?:/\d+)? \S+( \S+)*\s*")
+_END = "a=end-of-candidates"
 _NEVER: Any = object()  # stands for a member that was not given
 
 
@@ -106,7 +107,8 @@ class Section:
         self.mid: str | None = None  # never changes
         self.ufrag = defaults.get("ice-ufrag")  # never changes
         self.trickle = "trickle" in defaults.get("ice-options", "").split()  # never changes
-        self.ended = False  # True once the section has a=end-of-candidates
+        # True once the section has a=end-of-candidates, or from the start if the session has (RFC 8840, section 4.3).
+        self.ended = "end-of-candidates" in defaults
         self.candidates: list[str] = []  # those the text came with, as "candidate:..."; never changes
         self._before: list[str] = []  # the text's lines before the place for candidates; never changes
         self._added: list[str] = []  # the lines that were added; grows
@@ -122,25 +124,24 @@ class Section:
             case "ice-ufrag":
                 self.ufrag = value
             case "ice-options":
-                self.trickle = "trickle" in value.split()
+                self.trickle = self.trickle or "trickle" in value.split()
             case "bundle-only":
                 self.rejected = False
             case "candidate":
                 self.candidates.append(line.strip().removeprefix("a="))
             case "end-of-candidates":
                 self.ended = True
-        (self._after if self.ended else self._before).append(line)
+        (self._after if self._after or name == "end-of-candidates" else self._before).append(line)
 
     def add_candidate(self, line: str) -> None:
         """Add ``a=`` and *line*, before the end of candidates."""
-        place = len(self._added) - (self.ended and not self._after)
+        place = len(self._added) - (self._added[-1:] == [_END])
         self._added.insert(place, f"a={line}")
 
     def end_candidates(self) -> None:
-        """Add ``a=end-of-candidates`` unless it is there."""
-        if not self.ended:
-            self.ended = True
-            self._added.append("a=end-of-candidates")
+        """Add ``a=end-of-candidates``."""
+        self.ended = True
+        self._added.append(_END)
 
     def lines(self, end: str) -> list[str]:
         """All lines, those that were added ending with *end*."""
@@ -172,7 +173,8 @@ class Description:
             Section(lines[start:stop], defaults) for start, stop in pairwise([*starts, len(lines)])
         ]  # never changes, though sections do
         # Whether the side that wrote it takes candidates one by one; never changes.
-        self.trickle = bool(self.sections) and all(section.trickle for section in self.sections)
+        used = [section.trickle for section in self.sections if not section.rejected]
+        self.trickle = all(used) if used else "trickle" in defaults.get("ice-options", "").split()
         self._value: RTCSessionDescription | None = None  # the text as a value; None while it is out of date
 
     @property
@@ -199,9 +201,10 @@ class Description:
         self._value = None
 
     def end_candidates(self, index: int) -> None:
-        """Add the end of candidates to the section at *index*."""
-        self.sections[index].end_candidates()
-        self._value = None
+        """Add the end of candidates to the section at *index*, unless it is there."""
+        if not self.sections[index].ended:
+            self.sections[index].end_candidates()
+            self._value = None
 
 
 def _attributes(lines: list[str]) -> dict[str, str]:

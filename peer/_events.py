@@ -56,12 +56,10 @@ class RTCPeerConnectionIceEvent(Event):
         type: str,
         eventInitDict: Mapping[str, Any] | None = None,
         /,
-        *,
-        candidate: RTCIceCandidate | None = None,
-        url: str | None = None,
+        **members: Any,
     ) -> None:
         super().__init__(type)
-        members = {"candidate": candidate, "url": url, **(eventInitDict or {})}
+        members = {"candidate": None, "url": None, **(eventInitDict or {}), **members}
         if not isinstance(members["candidate"], RTCIceCandidate | None):
             raise ArgumentTypeError("candidate is neither an RTCIceCandidate nor None")
         self._candidate: RTCIceCandidate | None = members["candidate"]  # never changes
@@ -92,7 +90,7 @@ class RTCTrackEvent(Event):
         **members: Any,
     ) -> None:
         super().__init__(type)
-        members.update(eventInitDict or {})
+        members = {**(eventInitDict or {}), **members}
         missing = {"receiver", "track", "transceiver"} - members.keys()
         if missing:
             raise ArgumentTypeError(f"an RTCTrackEvent needs {', '.join(sorted(missing))}")
@@ -127,7 +125,7 @@ class RTCDataChannelEvent(Event):
         **members: Any,
     ) -> None:
         super().__init__(type)
-        members.update(eventInitDict or {})
+        members = {**(eventInitDict or {}), **members}
         if not isinstance(members.get("channel"), RTCDataChannel):
             raise ArgumentTypeError("an RTCDataChannelEvent needs a channel")
         self._channel: RTCDataChannel = members["channel"]  # never changes
@@ -146,6 +144,10 @@ class _Registration:
         self.once = once
         self.arguments = arguments  # what the listener is called with
         self.removed = False  # True once removed, also for a dispatch that is under way
+
+    def same_as(self, other: _Registration) -> bool:
+        """Whether adding *other* would only call the same listener with the same arguments once more."""
+        return self.listener == other.listener and self.arguments is other.arguments
 
 
 def _the_event(event: Event) -> tuple[Any, ...]:
@@ -191,10 +193,7 @@ class EventTarget:
             raise ArgumentTypeError(f"the listener for {type} cannot be called: {listener!r}")
         if isinstance(options, Mapping):
             once = bool(options.get("once", once))
-        registrations = self._registrations.setdefault(type, [])
-        handler = self._handlers.get(type)
-        if all(known.listener != listener for known in registrations if known is not handler):
-            registrations.append(_Registration(listener, once, _the_event))
+        self._add(type, _Registration(listener, once, _the_event))
 
     def removeEventListener(self, type: str, listener: Listener | None, options: object = None, /) -> None:
         """Stop calling *listener*. A listener that was not added is ignored."""
@@ -224,8 +223,7 @@ class EventTarget:
 
     def _register(self, event: str, f: Listener | None, *, once: bool) -> Any:
         def register(listener: L) -> L:
-            registrations = self._registrations.setdefault(event, [])
-            registrations.append(_Registration(listener, once, _as_aiortc))
+            self._add(event, _Registration(listener, once, _as_aiortc))
             return listener
 
         return register if f is None else register(f)
@@ -245,6 +243,12 @@ class EventTarget:
         else:
             self._handlers[type] = _Registration(listener, False, _the_event)
             self._registrations.setdefault(type, []).append(self._handlers[type])
+
+    def _add(self, type: str, registration: _Registration) -> None:
+        registrations = self._registrations.setdefault(type, [])
+        handler = self._handlers.get(type)
+        if not any(known.same_as(registration) for known in registrations if known is not handler):
+            registrations.append(registration)
 
     def _remove(self, type: str, registration: _Registration) -> None:
         registration.removed = True
@@ -266,7 +270,7 @@ class EventTarget:
             result = listener(*arguments)
             if inspect.isawaitable(result):
                 self._await(result, what)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:  # the latter from a result() that was cancelled, say
             self._report(error, what)
 
     def _await(self, awaitable: Awaitable[Any], what: str) -> None:

@@ -33,7 +33,7 @@ class Promise(Coroutine[Any, Any, T]):
     """
 
     def __init__(self, what: str) -> None:
-        self._what = what  # names the call in reports; never changes
+        self._what = self.__qualname__ = what  # names the call in reports, and to asyncio's debug mode; never changes
         self._state = "pending"  # changes once: to "fulfilled", "rejected" or "abandoned"
         self._value: T | None = None  # set when fulfilled
         self._error: BaseException | None = None  # set when rejected
@@ -41,7 +41,8 @@ class Promise(Coroutine[Any, Any, T]):
         self._waiters: list[asyncio.Future[None]] = []  # one for each await under way
         self._reactions: list[Callable[[Promise[T]], None]] = []  # emptied when settled
         self._loop: asyncio.AbstractEventLoop | None = None  # set when rejected, for the report
-        self._steps: Generator[Any, None, T] | None = None  # set when driven as a coroutine
+        # One for each task that drives this as a coroutine; gone when that task has the outcome.
+        self._steps: dict[asyncio.Task[Any] | None, Generator[Any, None, T]] = {}
 
     def __repr__(self) -> str:
         return f"<Promise of {self._what} {self._state}>"
@@ -75,21 +76,25 @@ class Promise(Coroutine[Any, Any, T]):
         return self._state != "pending"
 
     def send(self, value: Any) -> Any:
-        """Run as a coroutine would, for asyncio.create_task and its kin."""
-        if self._steps is None:
-            self._steps = self.__await__()
-        return self._steps.send(value)
+        """Run as a coroutine would, for asyncio.create_task and its kin; any number of tasks may."""
+        return self._step(lambda steps: steps.send(value))
 
     def throw(self, *error: Any) -> Any:
         """Raise where a coroutine would be suspended."""
-        if self._steps is None:
-            self._steps = self.__await__()
-        return self._steps.throw(*error)
+        return self._step(lambda steps: steps.throw(*error))
 
     def close(self) -> None:
-        """End what :meth:`send` began. The operation itself goes on."""
-        if self._steps is not None:
-            self._steps.close()
+        """End what :meth:`send` began for the current task. The operation itself goes on."""
+        steps = self._steps.pop(asyncio.current_task(), None)
+        if steps is not None:
+            steps.close()
+
+    def _step(self, advance: Callable[[Generator[Any, None, T]], Any]) -> Any:
+        task = asyncio.current_task()
+        steps = self._steps.pop(task, None) or self.__await__()
+        yielded = advance(steps)
+        self._steps[task] = steps  # not reached once the outcome, or StopIteration with it, was raised
+        return yielded
 
     # Settling, for those who made the promise
 
@@ -128,12 +133,12 @@ class Promise(Coroutine[Any, Any, T]):
             reaction(self)
 
     def _adopt(self, other: Promise[T]) -> None:
-        if self.done():
+        other._heeded = True
+        if self.done():  # abandoned meanwhile
             return
         if other._error is None:
             self.resolve(cast(T, other._value))
         else:
-            other._heeded = True
             self._error, self._loop = other._error, other._loop
             self._settle("rejected")
 

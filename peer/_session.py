@@ -54,7 +54,7 @@ class Session:
         self._last_created = {"offer": "", "answer": ""}  # emptied when a negotiation is complete
         self._ice_states: dict[Agent, str] = {}  # as users see them; changes in tasks
         self._configuration = configuration
-        self._fire = fire
+        self._fire_at_users = fire
         self._tasks = TaskQueue()
         self._work: set[asyncio.Task[None]] = set()  # what operations do in parallel
         self._complete: list[Promise[None]] = []  # who waits for gathering to be complete
@@ -150,6 +150,10 @@ class Session:
         self._work.add(task)
         task.add_done_callback(self._work.discard)
         return promise
+
+    def _fire(self, event: Event) -> None:
+        if not self.closed:  # a listener may have closed the connection in the middle of a task
+            self._fire_at_users(event)
 
     # Descriptions
 
@@ -247,8 +251,7 @@ class Session:
 
     def _report(self, decide: Callable[[], list[Step]]) -> None:
         """Queue a task that takes the steps *decide* will name."""
-        if not self.closed:
-            self._tasks.post(lambda: self._take(decide()))
+        self._tasks.post(lambda: self._take(decide()))
 
     def _take(self, steps: list[Step]) -> None:
         for step in steps:
@@ -265,8 +268,6 @@ class Session:
                     self._fire(Event("icegatheringstatechange"))
                     if state == "complete":
                         self._tasks.post(self._completed)
-            if self.closed:  # by a listener
-                return
 
     def _completed(self) -> None:
         waiting, self._complete = self._complete, []
@@ -296,19 +297,16 @@ class Session:
 
     def ice_state_changed(self, agent: Agent, state: str) -> None:
         """See AgentObserver."""
-        if not self.closed:
-            self._tasks.post(partial(self._set_ice_state, agent, state))
+        self._tasks.post(partial(self._set_ice_state, agent, state))
 
     def dtls_changed(self) -> None:
         """See EngineObserver."""
-        if not self.closed:
-            self._tasks.post(self._derive_states)
+        self._tasks.post(self._derive_states)
 
     def channel_opened(self, channel: aiortc.RTCDataChannel) -> None:
         """See EngineObserver. Fired at once: messages may follow in the same packet, and wait for nobody's listener."""
         guard(channel)
-        if not self.closed:
-            self._fire(RTCDataChannelEvent("datachannel", channel=channel))
+        self._fire(RTCDataChannelEvent("datachannel", channel=channel))
 
     def _set_ice_state(self, agent: Agent, state: str) -> None:
         self._ice_states[agent] = state
@@ -322,7 +320,7 @@ class Session:
         changed, self.connection_state = connection != self.connection_state, connection
         if ice_changed:
             self._fire(Event("iceconnectionstatechange"))
-        if changed and not self.closed:
+        if changed:
             self._fire(Event("connectionstatechange"))
 
     def _drop_transports(self) -> None:
@@ -342,7 +340,7 @@ class Session:
         if self._ended is None:
             self.closed = True
             self.signaling_state = self.ice_connection_state = self.connection_state = "closed"
-            self._tasks.clear()
+            self._tasks.close()
             self.chain.abandon()
             for promise in self._complete:
                 promise.abandon()

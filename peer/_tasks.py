@@ -29,12 +29,14 @@ class TaskQueue:
 
     def __init__(self) -> None:
         self._tasks: deque[Callable[[], object]] = deque()  # grows with post(), shrinks each turn
-        self._handle: asyncio.Handle | None = None  # set while a turn is scheduled
+        self._turns = False  # True while a turn is scheduled or runs
+        self._closed = False  # changes once
 
     def post(self, task: Callable[[], object]) -> None:
         """Queue *task*. It must not raise; what it raises goes to the loop's exception handler."""
-        self._tasks.append(task)
-        self._schedule()
+        if not self._closed:
+            self._tasks.append(task)
+            self._schedule()
 
     def run(self, what: str, task: Callable[[], T]) -> Promise[T]:
         """Queue *task*; the promise settles with what it returns or raises, in the same turn."""
@@ -51,24 +53,23 @@ class TaskQueue:
         self.post(settle)
         return promise
 
-    def clear(self) -> None:
-        """Forget all tasks: the connection is closed."""
+    def close(self) -> None:
+        """Forget all tasks, and take no more: the connection is closed."""
+        self._closed = True
         self._tasks.clear()
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
 
     def _schedule(self) -> None:
-        if self._handle is None and self._tasks:
-            self._handle = asyncio.get_running_loop().call_soon(self._turn)
+        if self._tasks and not self._turns:
+            self._turns = True
+            asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        task = self._tasks.popleft()
         try:
-            task()
+            if self._tasks:  # else the connection was closed meanwhile
+                self._tasks.popleft()()
         finally:
             # Only now, so that whatever the task has woken runs before the next task.
-            self._handle = None
+            self._turns = False
             self._schedule()
 
 
@@ -78,7 +79,6 @@ class OperationsChain:
     def __init__(self) -> None:
         # The first one is under way; grows with chain(), shrinks when it settles.
         self._operations: deque[tuple[Callable[[], Promise[Any]], Promise[Any]]] = deque()
-        self._advancing = False  # True while operations are being started, so that starting does not nest
 
     def __len__(self) -> int:
         return len(self._operations)
@@ -99,15 +99,9 @@ class OperationsChain:
 
     def _advance(self) -> None:
         # A loop, not a recursion: ten thousand queued calls that fail at once must not nest ten thousand deep.
-        if self._advancing:
-            return
-        self._advancing = True
-        try:
-            while self._operations and self._begin(*self._operations[0]):
-                if self._operations:  # else the connection was closed meanwhile
-                    self._operations.popleft()
-        finally:
-            self._advancing = False
+        while self._operations and self._begin(*self._operations[0]):
+            if self._operations:  # else the chain was abandoned meanwhile
+                self._operations.popleft()
 
     def _begin(self, operation: Callable[[], Promise[Any]], promise: Promise[Any]) -> bool:
         """Start *operation*; True if it has settled already."""

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Final, TypeVar
 
+from ._errors import ArgumentTypeError
+
 _T = TypeVar("_T")
 
 
@@ -86,7 +88,7 @@ def members(value: object, names: Iterable[str], what: str) -> dict[str, object]
         present = {name: member for name, member in read.items() if member is not ABSENT}
         if present:
             return present
-    raise TypeError(f"{what} must be a dictionary, not {type(value).__name__}")
+    raise ArgumentTypeError(f"{what} must be a dictionary, not {type(value).__name__}")
 
 
 # Numbers. JavaScript has one kind, the double, so Python's integers become doubles first: beyond

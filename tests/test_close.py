@@ -132,6 +132,20 @@ async def test_a_listener_may_close_the_connection(type):
     assert log.entries[-1][0] == type
 
 
+async def test_nothing_is_fired_behind_a_listener_that_closes():
+    async with open_peers(None, None) as (offerer, answerer):
+        offerer.addTrack(Tone())
+        offerer.addTransceiver("video")
+        await offerer.setLocalDescription()
+        closed = asyncio.Event()
+        answerer.ontrack = lambda _: (answerer.close(), closed.set())
+        log = Log(answerer)
+        answerer.setRemoteDescription(offerer.localDescription)
+        await closed.wait()
+        await answerer.close()
+        assert [type for type, _ in log.entries] == ["signalingstatechange", "track"]
+
+
 async def test_a_connection_stays_open_when_the_other_side_closes():
     async with open_peers(None, None) as (offerer, answerer):
         trickle(offerer, answerer)

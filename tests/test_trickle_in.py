@@ -176,6 +176,12 @@ async def test_the_callback_form_calls_one_callback_and_never_rejects(answerer):
     assert calls.empty()
 
 
+async def test_a_failure_is_reported_when_there_is_a_callback_for_success_only(answerer, loop_errors):
+    answerer.addIceCandidate({"candidate": "garbage", "sdpMid": "0"}, lambda: None)
+    assert [type(report["exception"]) for report in loop_errors] == [OperationError]
+    loop_errors.clear()
+
+
 async def test_a_callback_that_raises_is_reported(answerer, loop_errors):
     called = asyncio.Event()
 

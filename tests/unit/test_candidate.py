@@ -65,8 +65,7 @@ CONSTRUCTED = {
     ),
     "relay": (
         {
-            "candidate": "candidate:3 1 udp 41885439 203.0.113.9 60000 typ relay "
-            "raddr 203.0.113.5 rport 40000",
+            "candidate": "candidate:3 1 udp 41885439 203.0.113.9 60000 typ relay raddr 203.0.113.5 rport 40000",
             "sdpMid": "0",
         },
         (
@@ -221,9 +220,7 @@ def attributes(candidate):
     return {name: getattr(candidate, name) for name in DERIVED}
 
 
-@pytest.mark.parametrize(
-    ("init", "signalled", "says"), CONSTRUCTED.values(), ids=CONSTRUCTED.keys()
-)
+@pytest.mark.parametrize(("init", "signalled", "says"), CONSTRUCTED.values(), ids=CONSTRUCTED.keys())
 def test_a_candidate_is_what_it_is_in_browsers(init, signalled, says):
     candidate = RTCIceCandidate(init)
 
@@ -248,9 +245,7 @@ def test_where_browsers_differ_the_specification_decides(init, ask, chromium, fi
     answer = ask(RTCIceCandidate(init))
 
     agreeing = {"Chromium": answer == chromium, "Firefox": answer == firefox}
-    assert [browser for browser, agrees in agreeing.items() if agrees] == (
-        [followed] if followed != "W3C" else []
-    )
+    assert [browser for browser, agrees in agreeing.items() if agrees] == ([followed] if followed != "W3C" else [])
 
 
 def test_url_and_relay_protocol_come_from_the_dictionary():
@@ -514,8 +509,7 @@ def says(text, **fields):
     parsed = parse_candidate(text)
     return (
         parsed is not None
-        and fields.items()
-        <= {name: getattr(parsed, name) for name in CandidateAttribute.__slots__}.items()
+        and fields.items() <= {name: getattr(parsed, name) for name in CandidateAttribute.__slots__}.items()
     )
 
 

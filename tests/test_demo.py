@@ -1,0 +1,210 @@
+"""The demo as a user runs it: what it prints, how it ends, and that nothing it starts outlives it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsers import Browser
+
+ROOT = Path(__file__).parents[1]
+OFFERS = pytest.mark.parametrize("offer", ["page", "python"])
+
+
+class Demo:
+    """The demo's process, in a temporary directory of its own, with a mark on everything that it starts."""
+
+    def __init__(self, directory: str, *arguments: str, path: str | None = None) -> None:
+        self.directory = Path(directory)
+        self._mark = f"DEMO_TEST={uuid.uuid4()}"
+        name, _, value = self._mark.partition("=")
+        environment = os.environ | {"PYTHONASYNCIODEBUG": "1", "TMPDIR": directory, name: value}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "examples.demo", *arguments],
+            cwd=ROOT,
+            env=environment | ({"PATH": path} if path else {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self) -> tuple[str, str]:
+        """What it prints until it ends, and what it complains about."""
+        return self.process.communicate(timeout=45)
+
+    def wait_for_line(self, pattern: str) -> str:
+        """Read until a line matches; return it."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if re.search(pattern, line):
+                return line
+        raise AssertionError(f"the demo ended without a line that matches {pattern}")
+
+    def wait_for_processes(self, count: int) -> None:
+        """Wait until it has started so many."""
+        deadline = time.monotonic() + 30
+        while len(self.processes()) < count:
+            assert time.monotonic() < deadline, self.processes()
+            time.sleep(0.01)
+
+    def processes(self) -> list[str]:
+        """The processes that bear the mark, the demo's own included; those that have ended have no environment."""
+        found = []
+        for directory in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if self._mark.encode() in (directory / "environ").read_bytes():
+                    found.append((directory / "cmdline").read_text(errors="replace").replace("\0", " "))
+        return found
+
+    def assert_nothing_left(self) -> None:
+        assert self.processes() == []
+        assert list(self.directory.iterdir()) == []
+
+
+@pytest.fixture
+def directory() -> Iterator[str]:
+    """Not pytest's tmp_path: a browser's sockets are files in it, and their paths have to be short."""
+    with tempfile.TemporaryDirectory(prefix="demo-", ignore_cleanup_errors=True) as path:
+        yield path
+
+
+@contextlib.contextmanager
+def started(demo: Demo) -> Iterator[Demo]:
+    """Whatever happens to the test, the demo ends."""
+    with demo.process:
+        try:
+            yield demo
+        finally:
+            demo.process.terminate()
+
+
+def rows(output: str) -> list[tuple[int, str, str]]:
+    """The timeline: milliseconds, side, and the rest of the row."""
+    found = re.findall(r"(?m)^ *(\d+)  (Python 2|Python|page) +(\S.*)$", output)
+    return [(int(ms), side, what) for ms, side, what in found]
+
+
+def check_timeline(output: str, other: str, offer: str) -> None:
+    """Check what every run prints; *other* is who the Python peer talks to."""
+    timeline = rows(output)
+    assert [ms for ms, _, _ in timeline] == sorted(ms for ms, _, _ in timeline)
+    for side in ("Python", other):
+        events = [what for _, its_side, what in timeline if its_side == side]
+        kind = "offer" if (side == "Python") == (offer == "python") else "answer"
+        candidates = [what for what in events if what.startswith("icecandidate")]
+        assert candidates, output
+        assert events.index(f"{kind} sent") < events.index(candidates[0]), output
+        assert re.fullmatch(r"icecandidate +host +udp +\S+:\d+", candidates[0]), output
+        assert re.fullmatch(r"icecandidate +null", candidates[-1]), output
+        if side != "page":  # a Chromium page has no marker
+            assert re.fullmatch(r'icecandidate +marker ""', candidates[-2]), output
+        assert [what for what in events if what.startswith("open ")], output
+    assert re.search(r"(?m)^data channel open after \d+ ms$", output), output
+    assert re.search(rf"(?m)^Python to {other}: Hello from aiortc-peer ", output), output
+    assert re.search(rf"(?m)^{other} to Python: Hello from \w+", output), output
+    assert len(output.splitlines()) <= 60
+    assert "\x1b" not in output  # colours are for terminals
+
+
+@OFFERS
+def test_a_page_in_a_browser(browser: Browser, offer: str, directory: str) -> None:
+    with started(Demo(directory, "--browser", browser.name, "--offer", offer)) as demo:
+        output, complaints = demo.finish()
+    assert (demo.process.returncode, complaints) == (0, ""), output
+    check_timeline(output, "page", offer)
+    demo.assert_nothing_left()
+
+
+@OFFERS
+def test_two_python_peers(offer: str, directory: str) -> None:
+    with started(Demo(directory, "--browser", "none", "--offer", offer)) as demo:
+        output, complaints = demo.finish()
+    assert (demo.process.returncode, complaints) == (0, ""), output
+    check_timeline(output, "Python 2", offer)
+    demo.assert_nothing_left()
+
+
+def test_without_a_browser_it_runs_two_python_peers(directory: str) -> None:
+    with started(Demo(directory, path="/nowhere")) as demo:
+        output, complaints = demo.finish()
+    assert (demo.process.returncode, complaints) == (0, ""), output
+    check_timeline(output, "Python 2", "page")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("processes", [2, 5])  # while the browser starts: its first process, and some of its children
+def test_a_signal_leaves_nothing_behind(
+    browser: Browser, number: signal.Signals, processes: int, directory: str
+) -> None:
+    with started(Demo(directory, "--browser", browser.name)) as demo:
+        demo.wait_for_line("opens http")
+        demo.wait_for_processes(processes)
+        demo.process.send_signal(number)
+        _, complaints = demo.finish()
+    assert (demo.process.returncode, complaints) == (128 + number, "")
+    demo.assert_nothing_left()
+
+
+def test_a_signal_in_the_middle_of_the_conversation(browser: Browser, directory: str) -> None:
+    with started(Demo(directory, "--browser", browser.name)) as demo:
+        demo.wait_for_line("event$")
+        demo.process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+        demo.process.send_signal(signal.SIGINT)  # impatience does not stop the tidying up
+        _, complaints = demo.finish()
+    assert (demo.process.returncode, complaints) == (128 + signal.SIGTERM, "")
+    demo.assert_nothing_left()
+
+
+def test_open_waits_for_the_users_browser(browser: Browser, directory: str) -> None:
+    """Two visits, then Ctrl-C. The user's browser is the demo's launcher, run from outside."""
+    with started(Demo(directory, "--open", "--timeout", "0")) as demo:
+        address = demo.wait_for_line("^Open ").split()[1]
+        for _ in range(2):
+            show = "import asyncio, sys; from examples.demo.browser import browse, find; "
+            show += "asyncio.run(asyncio.wait_for(browse(sys.argv[1], find(sys.argv[1]), sys.argv[2]), 45))"
+            visit = [sys.executable, "-c", show, browser.name, address]
+            with subprocess.Popen(visit, cwd=ROOT, stderr=subprocess.DEVNULL) as visitor:
+                demo.wait_for_line("^page to Python: Hello from")
+                visitor.send_signal(signal.SIGINT)
+        demo.process.send_signal(signal.SIGINT)
+        _, complaints = demo.finish()
+    assert (demo.process.returncode, complaints) == (0, "")
+    demo.assert_nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("echo no display >&2; exit 3", r"\S+/chromium has ended by itself with status 3; its last words: no display"),
+        ("sleep 60 & setsid sleep 1 & exec sleep 60", r"After 0.5 s nobody has opened http://127.0.0.1:\d+/."),
+    ],
+)
+def test_it_says_what_is_missing(script: str, sentence: str, directory: str, tmp_path: Path) -> None:
+    chromium = tmp_path / "chromium"
+    chromium.write_text(f"#!/bin/sh\n{script}\n")
+    chromium.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    with started(Demo(directory, "--browser", "chromium", "--timeout", "0.5", path=path)) as demo:
+        _, complaints = demo.finish()
+    assert demo.process.returncode == 1
+    assert re.fullmatch(sentence, complaints.strip())
+    demo.assert_nothing_left()
+
+
+def test_a_browser_that_is_not_there(directory: str) -> None:
+    with started(Demo(directory, "--browser", "firefox", path="/nowhere")) as demo:
+        _, complaints = demo.finish()
+    assert demo.process.returncode == 1
+    assert complaints == "There is no firefox or firefox-esr on the PATH; --browser none does without.\n"

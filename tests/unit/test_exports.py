@@ -1,0 +1,110 @@
+import ast
+import importlib
+import inspect
+import pathlib
+import pkgutil
+from importlib.metadata import version
+
+import pytest
+
+import peer
+
+MODULES = ["peer", *(f"peer.{module.name}" for module in pkgutil.iter_modules(peer.__path__))]
+# Classes of aiortc's that are part of our interface, and explain themselves elsewhere.
+FOREIGN = {"RTCConfiguration", "RTCIceServer"}
+
+
+def test_all_is_sorted_and_names_nothing_twice():
+    assert peer.__all__ == sorted(set(peer.__all__))
+
+
+def test_all_names_exactly_what_can_be_imported():
+    public = {name for name, value in vars(peer).items() if not name.startswith("_") and not inspect.ismodule(value)}
+    assert public == set(peer.__all__)
+
+
+def test_a_star_import_gives_what_all_names():
+    names = {}
+    exec("from peer import *", names)
+    assert set(names) - {"__builtins__"} == set(peer.__all__)
+
+
+def test_there_is_no_public_module_but_the_package():
+    assert [name for name in MODULES if not name.startswith("peer._")] == ["peer"]
+    assert not [name for name, value in vars(peer).items() if inspect.ismodule(value) and not name.startswith("_")]
+
+
+def test_everything_exported_is_ours_or_aiortcs():
+    foreign = {name for name in peer.__all__ if not getattr(peer, name).__module__.startswith("peer.")}
+    assert foreign == FOREIGN
+    assert {getattr(peer, name).__module__.partition(".")[0] for name in foreign} == {"aiortc"}
+
+
+def test_everything_exported_has_the_name_it_is_exported_by():
+    assert [getattr(peer, name).__name__ for name in peer.__all__] == peer.__all__
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert peer.__version__ == version("aiortc-peer")
+
+
+def test_the_package_says_that_it_is_typed():
+    assert pathlib.Path(peer.__file__).with_name("py.typed").is_file()
+
+
+def members(cls):
+    """The public members that *cls* has from the package, inherited ones included."""
+    for base in cls.__mro__:
+        if base.__module__.startswith("peer."):
+            yield from ((name, member) for name, member in vars(base).items() if not name.startswith("_"))
+
+
+@pytest.mark.parametrize("name", sorted(set(peer.__all__) - FOREIGN))
+def test_a_public_class_and_its_public_members_are_explained(name):
+    cls = getattr(peer, name)
+    assert inspect.getdoc(cls)
+    assert cls.__doc__, "inherited, so it does not say what is special here"
+    for member, value in members(cls):
+        if inspect.ismemberdescriptor(value) or isinstance(value, str):
+            continue  # a string below it explains it; see the next test
+        assert value.__doc__, f"{name}.{member}"
+
+
+def explained(body):
+    """The names of the variables in the *body* of a class that a string below explains, and the others."""
+    yes, no = set(), set()
+    for statement, below in zip(body, [*body[1:], None], strict=True):
+        match statement:
+            case ast.AnnAssign(target=ast.Name(name)) | ast.Assign(targets=[ast.Name(name)]):
+                match below:
+                    case ast.Expr(ast.Constant(str())):
+                        yes.add(name)
+                    case _:
+                        no.add(name)
+    return yes, no
+
+
+@pytest.mark.parametrize("name", ["DOMException", "RTCIceCandidate"])
+def test_a_public_variable_of_a_class_is_explained_by_the_string_below_it(name):
+    cls = getattr(peer, name)
+    (definition,) = ast.parse(inspect.getsource(cls)).body
+    yes, no = explained(definition.body)
+    assert yes
+    assert not {variable for variable in no if not variable.startswith("_")}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_and_every_public_name_in_it_is_explained(module):
+    tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+    assert ast.get_docstring(tree)
+    unexplained = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.Module):
+            for child in node.body:
+                if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                    decorators = {ast.unparse(decorator) for decorator in child.decorator_list}
+                    elsewhere = decorators & {"overload", f"{child.name}.setter"}
+                    private = child.name.startswith("_") or getattr(node, "name", "").startswith("_")
+                    if not (elsewhere or private or ast.get_docstring(child)):
+                        unexplained.append(child.name)
+    assert not unexplained
