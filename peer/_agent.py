@@ -78,7 +78,7 @@ class Agent:
         self._negotiated = asyncio.Event()  # set when checks may begin, or on closing
         self._connected = asyncio.Event()  # set when the first pair is nominated, or on closing
         self._closed = asyncio.Event()  # set on closing
-        self._closing: asyncio.Future[list[None]] | None = None  # set on closing; done when the sockets are closed
+        self._closing: asyncio.Task[None] | None = None  # set on closing; done when the sockets are closed
 
     # What the connection calls
 
@@ -190,8 +190,17 @@ class Agent:
             self._connected.set()
             self._negotiated.set()
             self._datagrams.put_nowait(None)
-            self._closing = asyncio.gather(*[generation.shut_down() for generation in self._generations])
+            self._closing = asyncio.get_running_loop().create_task(self._shut_down())
         await asyncio.shield(self._closing)
+
+    async def _shut_down(self) -> None:
+        for generation in self._generations:
+            await generation.shut_down()
+
+    def abort(self) -> None:
+        """Close the sockets of all generations without waiting."""
+        for generation in self._generations:
+            generation.abort()
 
     # What the generations tell
 

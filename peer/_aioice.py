@@ -362,6 +362,12 @@ class Generation(aioice.Connection):
         self._closing = True
         await self.close()
 
+    def abort(self) -> None:
+        """Close the sockets without waiting: for a loop that ends while :meth:`shut_down` is under way."""
+        for protocol in self._protocols:
+            if isinstance(protocol.transport, asyncio.BaseTransport):  # and not an allocation of a TURN server
+                protocol.transport.close()
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._work.add(task)

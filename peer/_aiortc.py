@@ -186,15 +186,19 @@ class Engine(aiortc.RTCPeerConnection):
     # The end
 
     async def shut_down(self) -> None:
-        """Close everything."""
-        while self._connecting:
-            # More than once: asyncio.wait_for, in which aiortc receives, may lose a cancellation in Python 3.11.
-            for task in self._connecting:
-                task.cancel()
-            await asyncio.wait(self._connecting, timeout=0)
-        await super().close()
-        for agent in self._agents.values():  # aiortc forgets those it was about to stop when it was interrupted
-            await agent.close()
+        """Close everything. When this is cancelled, because the loop ends, close at least the sockets."""
+        try:
+            while self._connecting:
+                # More than once: asyncio.wait_for, in which aiortc receives, may lose a cancellation in Python 3.11.
+                for task in self._connecting:
+                    task.cancel()
+                await asyncio.wait(self._connecting, timeout=0)
+            await super().close()
+            for agent in self._agents.values():  # aiortc forgets those it was about to stop when it was interrupted
+                await agent.close()
+        finally:
+            for agent in self._agents.values():
+                agent.abort()
 
 
 def guard(emitter: Any) -> None:

@@ -146,6 +146,27 @@ async def test_nothing_is_fired_behind_a_listener_that_closes():
         assert [type for type, _ in log.entries] == ["signalingstatechange", "track"]
 
 
+@pytest.mark.parametrize("turns", range(0, 10, 2))
+def test_a_loop_may_end_while_a_connection_is_being_closed(turns):
+    reports = []
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+        async with open_peers(None) as (answerer,):
+            offerer = RTCPeerConnection()
+            offerer.createDataChannel("chat")
+            await negotiate(offerer, answerer)
+            text = "candidate:1 1 udp 1 deadbeef-0000-0000-0000-000000000000.local 5 typ host"
+            await offerer.addIceCandidate({"candidate": text, "sdpMid": "0"})
+            offerer.close()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    asyncio.run(main())
+    gc.collect()
+    assert reports == []
+
+
 async def test_a_connection_stays_open_when_the_other_side_closes():
     async with open_peers(None, None) as (offerer, answerer):
         trickle(offerer, answerer)
