@@ -19,7 +19,14 @@ from ._errors import (
     NotSupportedError,
     OperationError,
 )
-from ._events import Event, RTCDataChannelEvent, RTCPeerConnectionIceEvent, RTCTrackEvent
+from ._events import (
+    Event,
+    RTCDataChannelEvent,
+    RTCPeerConnectionIceErrorEvent,
+    RTCPeerConnectionIceEvent,
+    RTCTrackEvent,
+)
+from ._ice_transport import RTCIceCandidatePair, RTCIceTransport
 
 __version__ = "0.1.0"
 
@@ -34,8 +41,11 @@ __all__ = [
     "RTCConfiguration",
     "RTCDataChannelEvent",
     "RTCIceCandidate",
+    "RTCIceCandidatePair",
     "RTCIceServer",
+    "RTCIceTransport",
     "RTCPeerConnection",
+    "RTCPeerConnectionIceErrorEvent",
     "RTCPeerConnectionIceEvent",
     "RTCSessionDescription",
     "RTCTrackEvent",

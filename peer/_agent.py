@@ -21,15 +21,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import aioice
 
-from ._aioice import Generation, LocalCandidate
+from ._aioice import Generation, LocalCandidate, ServerError
 from ._candidate import CandidateAttribute
 from ._configuration import IceServer
+from ._ice_transport import IceTransportSlots
 
 NO_ADDRESS_YET = aioice.Candidate("0", 1, "udp", 0, "0.0.0.0", 9, "host")
+
+
+@dataclass(frozen=True)
+class SelectedPair:
+    """The pair that datagrams are sent on."""
+
+    local: CandidateAttribute
+    remote: CandidateAttribute
 
 
 class AgentObserver(Protocol):
@@ -38,11 +48,17 @@ class AgentObserver(Protocol):
     def candidate_found(self, agent: Agent, ufrag: str, candidate: LocalCandidate) -> None:
         """A local candidate was found."""
 
+    def server_failed(self, agent: Agent, error: ServerError) -> None:
+        """A STUN or TURN server yielded no candidate."""
+
     def gathering_ended(self, agent: Agent, ufrag: str) -> None:
         """The generation has no more candidates."""
 
-    def ice_state_changed(self, agent: Agent, state: str) -> None:
-        """The agent has entered an RTCIceTransportState."""
+    def ice_changed(self, agent: Agent, state: str, pair: SelectedPair | None) -> None:
+        """The agent has entered an RTCIceTransportState, or selected a pair, or both."""
+
+    def role_changed(self, agent: Agent, role: str) -> None:
+        """The agent has lost a role conflict."""
 
 
 class Agent:
@@ -57,10 +73,11 @@ class Agent:
         local_username: str,
         local_password: str,
     ) -> None:
+        self.slots = IceTransportSlots()  # what users see; the connection's tasks change it
         self.state = "new"  # an RTCIceTransportState; changes with what the newest generation tells
         self.remote_username: str | None = None  # set by aiortc before connect()
         self.remote_password: str | None = None  # set by aiortc before connect()
-        self.remote_is_lite = False  # set by aiortc before connect()
+        self.remote_is_lite = False  # set by aiortc before connect(), which has chosen our role by then
         self._observer = observer
         self._servers = servers
         self._generations = [  # oldest first; the last one is the newest
@@ -141,7 +158,7 @@ class Agent:
     @ice_controlling.setter
     def ice_controlling(self, controlling: bool) -> None:
         for generation in self._generations:
-            generation.switch_role(controlling)
+            generation.set_role(controlling)
 
     async def gather_candidates(self) -> None:
         """Return at once. Gathering begins with :meth:`gather`."""
@@ -155,7 +172,7 @@ class Agent:
         if not self._closed.is_set():
             assert self.remote_username is not None
             assert self.remote_password is not None
-            self.newest.start_checks(self.remote_username, self.remote_password, self.remote_is_lite)
+            self.newest.start_checks(self.remote_username, self.remote_password)
             await self._connected.wait()
         if self._closed.is_set():
             raise ConnectionError("the ICE agent was closed")
@@ -212,15 +229,23 @@ class Agent:
         """See Observer."""
         self._observer.gathering_ended(self, generation.local_username)
 
+    def server_failed(self, generation: Generation, error: ServerError) -> None:
+        """See Observer."""
+        self._observer.server_failed(self, error)
+
     def checking(self, generation: Generation) -> None:
         """See Observer."""
         self._enter("checking")
 
-    def connected(self, generation: Generation) -> None:
+    def selected(self, generation: Generation, local: CandidateAttribute, remote: CandidateAttribute) -> None:
         """See Observer."""
         self._selected = generation
         self._connected.set()
-        self._enter("connected")
+        self._enter("connected", SelectedPair(local, remote))
+
+    def role_changed(self, generation: Generation) -> None:
+        """See Observer."""
+        self._observer.role_changed(self, "controlling" if generation.ice_controlling else "controlled")
 
     def failed(self, generation: Generation) -> None:
         """See Observer."""
@@ -231,7 +256,7 @@ class Agent:
         """See Observer."""
         self._datagrams.put_nowait(data)
 
-    def _enter(self, state: str) -> None:
-        if self.state not in (state, "closed"):
+    def _enter(self, state: str, pair: SelectedPair | None = None) -> None:
+        if self.state != "closed" and (pair is not None or self.state != state):
             self.state = state
-            self._observer.ice_state_changed(self, state)
+            self._observer.ice_changed(self, state, pair)

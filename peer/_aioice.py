@@ -6,6 +6,7 @@ an aioice connection that does these things as the RFCs describe them:
 - Candidates are published one by one: the sockets of the host's addresses in about a millisecond, those that STUN and
   TURN servers answer with when they answer (RFC 8838, section 9).
 - Checks run while gathering goes on. New candidates of either side form pairs with all that are known.
+- One pair is nominated, after it was found to work; both sides send on the same one.
 - Success is an event. Checks are paced by a timer of 5 ms (RFC 8445, section 14.2) that runs only while there is
   something to check, where aioice looks every 20 ms.
 - Failure is declared when both sides have ended their candidates and all pairs have failed, and not before the PAC
@@ -24,9 +25,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aioice
-from aioice import ice, mdns
+from aioice import ice, mdns, stun
 
-from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol
+from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
 from ._configuration import IceServer
 from ._upstream import require
 
@@ -63,12 +64,14 @@ require(
             "protocol_lost",
             "query_consent",
             "sort_check_list",
+            "switch_role",
         ),
         ice.CandidatePair: ("protocol", "state", "task"),
     },
 )
 
 GATHERING_TIMEOUT = 5.0  # seconds that the servers have to answer
+UNREACHABLE = 701  # webrtc-pc 4.8.3, errorCode
 PATIENCE = 39.5  # seconds, the PAC timer of RFC 8863, section 4
 TA = 0.005  # seconds between two checks
 MDNS_QUERIES = 3  # a second apart, as RFC 6762, section 5.2, allows
@@ -85,11 +88,25 @@ class LocalCandidate:
     relay_protocol: RTCIceServerTransportProtocol | None = None
 
 
+@dataclass(frozen=True)
+class ServerError:
+    """Why a STUN or TURN server yielded no candidate (webrtc-pc 4.8.3)."""
+
+    url: str
+    code: int  # the server's STUN error code, or UNREACHABLE
+    text: str
+    address: str | None = None  # ours, from which it was asked, if that is the address of a candidate
+    port: int | None = None  # likewise
+
+
 class Observer(Protocol):
     """Who is told what happens to a generation."""
 
     def candidate_found(self, generation: Generation, candidate: LocalCandidate) -> None:
         """A local candidate was found."""
+
+    def server_failed(self, generation: Generation, error: ServerError) -> None:
+        """A server yielded no candidate."""
 
     def gathering_ended(self, generation: Generation) -> None:
         """There will be no more local candidates."""
@@ -97,8 +114,11 @@ class Observer(Protocol):
     def checking(self, generation: Generation) -> None:
         """Checks have begun: there is a remote candidate."""
 
-    def connected(self, generation: Generation) -> None:
-        """A pair was nominated."""
+    def selected(self, generation: Generation, local: CandidateAttribute, remote: CandidateAttribute) -> None:
+        """A pair was nominated; the first one, or another one."""
+
+    def role_changed(self, generation: Generation) -> None:
+        """The remote side has the same role, and won the conflict."""
 
     def failed(self, generation: Generation) -> None:
         """No pair works, none will, or consent was lost on the one that did."""
@@ -132,13 +152,14 @@ class Generation(aioice.Connection):
         self.gathered = False  # True once there will be no more local candidates
         self.checking = False  # True once there was something to check
         self.patient = False  # True while the PAC timer runs
+        self.pair: ice.CandidatePair | None = None  # the one that was nominated last
         self._timers: dict[str, asyncio.TimerHandle] = {}  # "check" and "patience", while they run
         self._work: set[asyncio.Task[None]] = set()  # gathering and mDNS look-ups under way
 
     # Gathering
 
     def gather(self, servers: Iterable[IceServer]) -> None:
-        """Begin to gather. The observer is told of each candidate, and of the end."""
+        """Begin to gather. The observer is told of each candidate, of each server that fails, and of the end."""
         self._spawn(self._gather(list(servers)))
 
     async def _gather(self, servers: list[IceServer]) -> None:
@@ -146,26 +167,38 @@ class Generation(aioice.Connection):
             for address in ice.get_host_addresses(use_ipv4=True, use_ipv6=True):
                 for candidate in await self.get_component_candidates(1, [address]):
                     self._publish(candidate)
-        hosts = list(self._protocols)
-        queries = [
-            self._ask(self._reflexive(server, protocol))
-            for server in servers
-            for protocol in hosts
-            if server.scheme == "stun" and ":" not in protocol.local_candidate.host
-        ]
-        queries += [self._ask(self._relayed(server)) for server in servers if server.scheme != "stun"]
-        await asyncio.gather(*queries)
+        await asyncio.gather(*[self._ask(server) for server in servers])
         self.gathered = True
         self.observer.gathering_ended(self)
         self._reconsider_failure()
 
-    async def _ask(self, query: Coroutine[Any, Any, None]) -> None:
-        """Run one server's *query*. A server that does not answer, or answers with an error, yields no candidate."""
+    async def _ask(self, server: IceServer) -> None:
+        """Ask *server* for candidates, and tell the observer if it yields none."""
+        if server.scheme == "stun":
+            bases = [
+                p for p in self._protocols if p.local_candidate.type == "host" and ":" not in p.local_candidate.host
+            ]
+            queries = [self._reflexive(server, base) for base in bases]
+        else:
+            bases = []
+            queries = [self._relayed(server)]
+        outcomes = await asyncio.gather(*[self._bounded(query) for query in queries])
+        failures = [outcome for outcome in outcomes if outcome is not None]
+        if failures and len(failures) == len(outcomes):
+            # What a server has answered says more than that it did not.
+            failures.sort(key=lambda failure: not isinstance(failure, stun.TransactionFailed))
+            error = _server_error(server.url, failures[0], bases[0].local_candidate if bases else None)
+            logger.info("%s %s", self, error)
+            self.observer.server_failed(self, error)
+
+    async def _bounded(self, query: Coroutine[Any, Any, None]) -> Exception | None:
+        """Run *query*, but not for ever; return how it failed."""
         try:
             async with asyncio.timeout(GATHERING_TIMEOUT):
                 await query
         except Exception as error:
-            logger.info("%s no candidate from a server: %r", self, error)
+            return error
+        return None
 
     async def _reflexive(self, server: IceServer, protocol: ice.StunProtocol) -> None:
         candidate, _ = await ice.server_reflexive_candidate(protocol, (server.host, server.port))
@@ -251,9 +284,12 @@ class Generation(aioice.Connection):
 
     # Checks
 
-    def start_checks(self, username: str, password: str, lite: bool) -> None:
+    def start_checks(self, username: str, password: str) -> None:
         """Begin to check, with the remote side's credentials."""
-        self.remote_username, self.remote_password, self.remote_is_lite = username, password, lite
+        self.remote_username, self.remote_password = username, password
+        # aioice nominates every pair it checks unless the remote side is lite, and both sides may end up with different
+        # ones. Regular nomination (RFC 8445, section 8.1.1), one pair that was found to work, is what it does then.
+        self.remote_is_lite = True
         if self.patience > 0:
             self.patient = True
             self._start_timer("patience", self.patience, self._lose_patience)
@@ -289,10 +325,15 @@ class Generation(aioice.Connection):
             self._start_timer("check", TA, self._next_check)
 
     def _check_list_maybe_complete(self) -> bool:
-        done = self._check_list_done
+        # aioice calls this whenever a pair may have been nominated.
+        first = not self._check_list_done
         complete = super()._check_list_maybe_complete()
-        if complete and not done:
-            self._succeed()
+        pair = self._nominated.get(1)
+        if pair is not None and pair is not self.pair and (first or self.pair is not None):
+            self.pair = pair
+            if first:
+                self._succeed()
+            self.observer.selected(self, _attribute(pair.local_candidate), _attribute(pair.remote_candidate))
         return complete
 
     def _succeed(self) -> None:
@@ -303,7 +344,15 @@ class Generation(aioice.Connection):
                 if pair.task is not None:
                     pair.task.cancel()
         self._query_consent_task = asyncio.create_task(self.query_consent())
-        self.observer.connected(self)
+
+    def set_role(self, ice_controlling: bool) -> None:
+        """Take a role."""
+        super().switch_role(ice_controlling)
+
+    def switch_role(self, ice_controlling: bool) -> None:
+        """Aioice calls this when the remote side has won a role conflict (RFC 8445, section 7.3.1.1)."""
+        super().switch_role(ice_controlling)
+        self.observer.role_changed(self)
 
     def _check_list_maybe_fail(self) -> None:
         done = self._check_list_done
@@ -379,3 +428,20 @@ class Generation(aioice.Connection):
     def _stop_timers(self) -> None:
         while self._timers:
             self._timers.popitem()[1].cancel()
+
+
+def _attribute(candidate: aioice.Candidate) -> CandidateAttribute:
+    attribute = parse_candidate(f"candidate:{candidate.to_sdp()}")
+    assert attribute is not None
+    return attribute
+
+
+def _server_error(url: str, error: Exception, base: aioice.Candidate | None) -> ServerError:
+    """What to say of *error*, with which the server at *url* failed when it was asked from *base*."""
+    if isinstance(error, stun.TransactionFailed):
+        code, text = error.response.attributes["ERROR-CODE"]
+    elif isinstance(error, TimeoutError | stun.TransactionTimeout):
+        code, text = UNREACHABLE, f"the server did not answer within {GATHERING_TIMEOUT:g} s"
+    else:
+        code, text = UNREACHABLE, str(error) or type(error).__name__
+    return ServerError(url, code, text, *((base.host, base.port) if base else ()))

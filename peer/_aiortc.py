@@ -4,7 +4,7 @@ aiortc's connection believes that it owns its ICE. :class:`Engine` is that conne
 aioice's connections, in the one method through which all transports are made, and with a local offer that can be held
 back: aiortc cannot take back a description, and needs a local offer no sooner than its answer.
 
-The engine never calls user code, and no event of its own reaches users: it tells an :class:`EngineObserver`. It is
+The engine never calls user code, and no event of its own reaches users: it calls the functions it was made with. It is
 given descriptions without candidates, and an empty list of ICE servers, for its default is a public STUN server.
 """
 
@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import aiortc
 from aiortc import sdp
 from aiortc.events import RTCTrackEvent
 
 from ._agent import Agent
+from ._ice_transport import RTCIceTransport
 from ._upstream import require
 from ._webidl import dom_string
 
@@ -53,34 +54,25 @@ class Media:
     owner: bool  # whether the transport was made for this m-line; the others share it
 
 
-class EngineObserver(Protocol):
-    """Who is told what happens to the engine."""
-
-    def dtls_changed(self) -> None:
-        """The state of a DTLS transport has changed."""
-
-    def channel_opened(self, channel: aiortc.RTCDataChannel) -> None:
-        """The remote side has opened a data channel."""
-
-
 class Engine(aiortc.RTCPeerConnection):
     """An aiortc connection over our agents."""
 
     def __init__(
         self,
-        observer: EngineObserver,
         make_agent: Callable[[str, str], Agent],
         *,
         bundle_policy: str,
+        dtls_changed: Callable[[], None],
+        channel_opened: Callable[[aiortc.RTCDataChannel], None],
     ) -> None:
         super().__init__(aiortc.RTCConfiguration(iceServers=[], bundlePolicy=aiortc.RTCBundlePolicy(bundle_policy)))
-        self._observer = observer
         self._make_agent = make_agent
+        self._dtls_changed = dtls_changed
         self._agents: dict[aiortc.RTCIceTransport, Agent] = {}  # grows with each transport
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
         self._tracks: list[aiortc.MediaStreamTrack] = []  # found by the description being applied
         self.on("track", self._tracks.append)
-        self.on("datachannel", observer.channel_opened)
+        self.on("datachannel", channel_opened)
 
     # Descriptions
 
@@ -161,7 +153,8 @@ class Engine(aiortc.RTCPeerConnection):
         transport._connection = agent
         transport._recv, transport._send = agent.recv, agent.send
         self._agents[transport] = agent
-        dtls.on("statechange", self._observer.dtls_changed)
+        dtls.on("statechange", self._dtls_changed)
+        dtls.iceTransport = RTCIceTransport(agent.slots)  # type: ignore[attr-defined]
         return dtls
 
     async def _RTCPeerConnection__connect(self) -> None:

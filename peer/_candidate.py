@@ -329,14 +329,30 @@ class RTCIceCandidate:
         return type(self), ({name: getattr(self, name) for name in _MEMBERS},)
 
     def _summary(self) -> list[str]:
-        if not self.candidate:
+        if not self.candidate and self.type is None:
             return ["end-of-candidates"]
+        if self.type == "prflx" and self.address is None:
+            return ["prflx"]
         if self.protocol is None or self.type is None or self.address is None:
             text = self.candidate
             return [repr(text if len(text) <= 40 else text[:37] + "...")]
         host = f"[{self.address}]" if ":" in self.address else self.address
         words = [self.protocol, self.type, f"{host}:{self.port}"]
         return words if self.tcpType is None else [*words, self.tcpType]
+
+
+def peer_reflexive(
+    attribute: CandidateAttribute, sdpMid: str, sdpMLineIndex: int, usernameFragment: str | None
+) -> RTCIceCandidate:
+    """Return a remote candidate that was learned from a check.
+
+    It has no text, and its address stays hidden, for nobody signalled it. See webrtc-pc "RTCIceCandidate Interface",
+    candidate and address.
+    """
+    learned = RTCIceCandidate(sdpMid=sdpMid, sdpMLineIndex=sdpMLineIndex, usernameFragment=usernameFragment)
+    for name, value in (_attributes(attribute) | {"address": None}).items():
+        object.__setattr__(learned, name, value)
+    return learned
 
 
 def _init_members(init: object) -> dict[str, object]:
@@ -360,7 +376,10 @@ def _relay_protocol(value: object) -> RTCIceServerTransportProtocol:
 
 def _derived(text: str) -> dict[str, object]:
     """Return the attributes that follow from the candidate's text."""
-    parsed = parse_candidate(text)
+    return _attributes(parse_candidate(text))
+
+
+def _attributes(parsed: CandidateAttribute | None) -> dict[str, object]:
     return {
         "foundation": parsed and parsed.foundation,
         "component": parsed and _COMPONENTS.get(parsed.component),

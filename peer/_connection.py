@@ -43,6 +43,7 @@ class RTCPeerConnection(EventTarget):
     onconnectionstatechange = event_handler("connectionstatechange")
     ondatachannel = event_handler("datachannel")
     onicecandidate = event_handler("icecandidate")
+    onicecandidateerror = event_handler("icecandidateerror")
     oniceconnectionstatechange = event_handler("iceconnectionstatechange")
     onicegatheringstatechange = event_handler("icegatheringstatechange")
     onsignalingstatechange = event_handler("signalingstatechange")
@@ -62,7 +63,7 @@ class RTCPeerConnection(EventTarget):
 
         Fires connectionstatechange when it changes, except to closed.
         """
-        return self._session.connection_state
+        return self._session.transports.connection_state
 
     @property
     def iceConnectionState(self) -> str:
@@ -70,12 +71,12 @@ class RTCPeerConnection(EventTarget):
 
         Fires iceconnectionstatechange when it changes, except to closed.
         """
-        return self._session.ice_connection_state
+        return self._session.transports.ice_connection_state
 
     @property
     def iceGatheringState(self) -> str:
         """new, gathering or complete (webrtc-pc 4.3.2). Fires icegatheringstatechange when it changes."""
-        return self._session.gathering.state
+        return self._session.transports.gathering.state
 
     @property
     def signalingState(self) -> str:
@@ -236,9 +237,9 @@ class RTCPeerConnection(EventTarget):
         closed.
         """
         queue: asyncio.Queue[RTCIceCandidate | None] = asyncio.Queue()
-        for candidate in self._session.gathering.announced:
+        for candidate in self._session.transports.gathering.announced:
             queue.put_nowait(candidate)
-        if self._session.closed or self._session.gathering.state == "complete":
+        if self._session.closed or self._session.transports.gathering.state == "complete":
             queue.put_nowait(None)
 
         def announce(event: Any) -> None:

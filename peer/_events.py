@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from aiortc import MediaStreamTrack, RTCDataChannel, RTCRtpReceiver, RTCRtpTransceiver
 
@@ -77,6 +77,51 @@ class RTCPeerConnectionIceEvent(Event):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.type} {self._candidate!r}>"
+
+
+class RTCPeerConnectionIceErrorEvent(Event):
+    """An ``icecandidateerror`` event: a STUN or TURN server yielded no candidate (webrtc-pc 4.8.3)."""
+
+    def __init__(
+        self,
+        type: str,
+        eventInitDict: Mapping[str, Any] | None = None,
+        /,
+        **members: Any,
+    ) -> None:
+        super().__init__(type)
+        members = {"address": None, "port": None, "url": "", "errorText": "", **(eventInitDict or {}), **members}
+        if "errorCode" not in members:
+            raise ArgumentTypeError("an RTCPeerConnectionIceErrorEvent needs an errorCode")
+        self._members = members  # never changes
+
+    @property
+    def address(self) -> str | None:
+        """Our address from which the server was asked, if it is that of a candidate, else None."""
+        return cast(str | None, self._members["address"])
+
+    @property
+    def port(self) -> int | None:
+        """Our port from which the server was asked, or None."""
+        return cast(int | None, self._members["port"])
+
+    @property
+    def url(self) -> str:
+        """The URL of the server."""
+        return cast(str, self._members["url"])
+
+    @property
+    def errorCode(self) -> int:
+        """The STUN error code that the server answered with; 701 if it could not be reached."""
+        return cast(int, self._members["errorCode"])
+
+    @property
+    def errorText(self) -> str:
+        """The server's reason, or what is known about why it could not be reached."""
+        return cast(str, self._members["errorText"])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.url} {self.errorCode} {self.errorText}>"
 
 
 class RTCTrackEvent(Event):
@@ -161,7 +206,7 @@ def _as_aiortc(event: Event) -> tuple[Any, ...]:
             return (event.track,)
         case RTCDataChannelEvent():
             return (event.channel,)
-        case RTCPeerConnectionIceEvent():  # aiortc has no such event: the browser's form
+        case RTCPeerConnectionIceEvent() | RTCPeerConnectionIceErrorEvent():  # the browser's form: aiortc has none
             return (event,)
     return ()
 

@@ -47,9 +47,10 @@ class Write:
 
 @dataclass(frozen=True)
 class Announce:
-    """Fire icecandidate with *candidate*."""
+    """Fire icecandidate with *candidate*; if it was found on a *transport*, it is one of that transport's now."""
 
     candidate: RTCIceCandidate | None
+    transport: Key | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,11 @@ class Gathering:
         """The transports that have begun to gather and were not dropped."""
         return tuple(self._transports)
 
+    def place(self, transport: Key) -> tuple[str, int]:
+        """The mid and the index of the m-line that *transport* was created for."""
+        known = self._transports[transport]
+        return known.mid, known.index
+
     def known(self, transport: Key, ufrag: str) -> tuple[list[str], bool]:
         """The lines of a generation's candidates so far, and whether it has ended: for a description made now."""
         known = self._transports.get(transport)
@@ -143,7 +149,7 @@ class Gathering:
         )
         known.generations[ufrag].candidates.append(candidate)
         self._announced.append(candidate)
-        return [Write(known.index, ufrag, text), Announce(candidate)]
+        return [Write(known.index, ufrag, text), Announce(candidate, transport)]
 
     def ended(self, transport: Key, ufrag: str) -> list[Step]:
         """The generation *ufrag* has no more candidates."""

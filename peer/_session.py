@@ -1,4 +1,4 @@
-"""What a connection does: the operations, and the tasks in which their effects, and ICE's, become visible.
+"""What a connection does: the operations, and the tasks in which their effects become visible.
 
 This is the shell between the pure rules (_states, _gathering, _remote, _description), which decide, and the engine and
 its agents, which do the work. Three laws hold here:
@@ -20,17 +20,15 @@ import aiortc
 import aiortc.events
 
 from . import _remote
-from ._agent import Agent
-from ._aioice import LocalCandidate
 from ._aiortc import Engine, guard
 from ._configuration import Configuration
 from ._description import Description, RTCSessionDescription, trickling, without_candidates
 from ._errors import InvalidAccessError, InvalidModificationError, NotSupportedError, OperationError, translated
-from ._events import Event, RTCDataChannelEvent, RTCPeerConnectionIceEvent, RTCTrackEvent
-from ._gathering import Announce, ConnectionState, Gathering, Step, TransportState, Write
+from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
 from ._promise import Promise, resolved
-from ._states import connection_state, ice_connection_state, implied_type, signaling_state
+from ._states import implied_type, signaling_state
 from ._tasks import OperationsChain, TaskQueue
+from ._transports import Transports
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -42,9 +40,6 @@ class Session:
     def __init__(self, configuration: Configuration, fire: Callable[[Event], None]) -> None:
         self.closed = False  # changes once, in close()
         self.signaling_state = "stable"  # changes when a description is set, and in close()
-        self.ice_connection_state = "new"  # changes with the states of the ICE transports, and in close()
-        self.connection_state = "new"  # changes with the states of the ICE and DTLS transports, and in close()
-        self.gathering = Gathering()  # changes with what the agents find
         self.chain = OperationsChain()  # changes with every call, and when calls settle
         # The four descriptions (webrtc-pc 4.7.1); replaced when descriptions are set, and added to with candidates.
         self.pending_local: Description | None = None
@@ -52,23 +47,24 @@ class Session:
         self.pending_remote: Description | None = None
         self.current_remote: Description | None = None
         self._last_created = {"offer": "", "answer": ""}  # emptied when a negotiation is complete
-        self._ice_states: dict[Agent, str] = {}  # as users see them; changes in tasks
-        self._configuration = configuration
         self._fire_at_users = fire
         self._tasks = TaskQueue()
         self._work: set[asyncio.Task[None]] = set()  # what operations do in parallel
         self._complete: list[Promise[None]] = []  # who waits for gathering to be complete
         self._ended: Promise[None] | None = None  # set in close()
         self._closing: asyncio.Task[None] | None = None  # set in close()
-        self.engine = Engine(self, self._make_agent, bundle_policy=configuration.bundle_policy)
-
-    def _make_agent(self, username: str, password: str) -> Agent:
-        return Agent(
-            self,
-            self._configuration.ice_servers,
-            relay_only=self._configuration.ice_transport_policy == "relay",
-            local_username=username,
-            local_password=password,
+        self.transports = Transports(
+            configuration,
+            self._tasks,
+            self._fire,
+            media=lambda: self.engine.media(),
+            local=lambda: (self.pending_local, self.current_local),
+        )
+        self.engine = Engine(
+            self.transports.make_agent,
+            bundle_policy=configuration.bundle_policy,
+            dtls_changed=self.transports.dtls_changed,
+            channel_opened=self._channel_opened,
         )
 
     # Operations. Each is called when its turn on the chain has come, and raises what rejects the call at once.
@@ -120,7 +116,7 @@ class Session:
         if not additions:
             return resolved("addIceCandidate", None)
         for addition in additions:
-            self._heed(addition)
+            self.transports.heed(addition, self._remote_mid(addition))
         return self._tasks.run("addIceCandidate", partial(self._write_remote, additions))
 
     def when_complete(self) -> Promise[None]:
@@ -128,10 +124,11 @@ class Session:
         promise: Promise[None] = Promise("gathering_complete")
         if self.closed:
             promise.abandon()
-        elif self.gathering.state == "complete":
+        elif self.transports.gathering.state == "complete":
             promise.resolve(None)
         else:
             self._complete.append(promise)
+            self.transports.on_complete.append(partial(promise.resolve, None))
         return promise
 
     def _in_parallel(self, what: str, work: Coroutine[Any, Any, T], then: Callable[[T], R]) -> Promise[R]:
@@ -165,7 +162,7 @@ class Session:
         for index, section in enumerate(description.sections):
             known = media.get(section.mid or "")
             if known and known.owner and section.ufrag:
-                lines, ended = self.gathering.known(known.agent, section.ufrag)
+                lines, ended = self.transports.gathering.known(known.agent, section.ufrag)
                 for line in lines:
                     description.add_candidate(index, line)
                 if ended:
@@ -178,7 +175,7 @@ class Session:
         self.engine.hold_offer(_bare(offer))
         self.pending_local = offer
         self._negotiated("local", "offer")
-        self._begin_gathering(offer)
+        self.transports.described_locally(offer)
 
     async def _apply_local_answer(self, answer: Description) -> None:
         with translated(InvalidAccessError):
@@ -188,7 +185,7 @@ class Session:
         self.current_local, self.current_remote = answer, self.pending_remote
         self.pending_local = self.pending_remote = None
         self._negotiated("local", "answer")
-        self._begin_gathering(answer)
+        self.transports.described_locally(answer)
 
     async def _apply_remote(self, description: Description) -> list[aiortc.events.RTCTrackEvent]:
         with translated(InvalidAccessError):
@@ -203,9 +200,10 @@ class Session:
         else:
             self.current_remote, self.current_local = description, self.pending_local
             self.pending_local = self.pending_remote = None
+        self.transports.described_remotely(description)
         for addition in _remote.contained(description):
-            self._heed(addition)
-        self._drop_transports()
+            self.transports.heed(addition, self._remote_mid(addition))
+            self.transports.note_remote(addition, self._remote_mid(addition))
         self._negotiated("remote", description.type)
         for found in tracks:
             guard(found.track)
@@ -221,117 +219,22 @@ class Session:
             self.signaling_state = state
             self._fire(Event("signalingstatechange"))
         if state == "stable":
-            for media in self.engine.media().values():
-                media.agent.begin_checks()
-
-    # Candidates
-
-    def _begin_gathering(self, description: Description) -> None:
-        media = self.engine.media()
-        for index, section in enumerate(description.sections):
-            known = media.get(section.mid or "")
-            if known is None or not known.owner or section.rejected or self.closed:
-                continue
-            agent, ufrag = known.agent, section.ufrag
-            if agent.gather() and section.mid and ufrag:
-                if description.type == "offer":
-                    agent.ice_controlling = True
-                self._report(partial(self.gathering.began, agent, section.mid, index, ufrag))
-
-    def candidate_found(self, agent: Agent, ufrag: str, candidate: LocalCandidate) -> None:
-        """See AgentObserver."""
-        self._report(
-            partial(self.gathering.found, agent, ufrag, candidate.text, candidate.url, candidate.relay_protocol)
-        )
-
-    def gathering_ended(self, agent: Agent, ufrag: str) -> None:
-        """See AgentObserver."""
-        self._report(partial(self.gathering.ended, agent, ufrag))
-        self._report(partial(self.gathering.settled, agent))
-
-    def _report(self, decide: Callable[[], list[Step]]) -> None:
-        """Queue a task that takes the steps *decide* will name."""
-        self._tasks.post(lambda: self._take(decide()))
-
-    def _take(self, steps: list[Step]) -> None:
-        for step in steps:
-            match step:
-                case Write(index, ufrag, line):
-                    addition = _remote.Addition(index, ufrag, line, None)
-                    _remote.write(addition, (self.pending_local, self.current_local))
-                case Announce(candidate):
-                    url = candidate.url if candidate else None
-                    self._fire(RTCPeerConnectionIceEvent("icecandidate", candidate=candidate, url=url))
-                case TransportState():
-                    pass  # users do not see transports yet
-                case ConnectionState(state):
-                    self._fire(Event("icegatheringstatechange"))
-                    if state == "complete":
-                        self._tasks.post(self._completed)
-
-    def _completed(self) -> None:
-        waiting, self._complete = self._complete, []
-        for promise in waiting:
-            promise.resolve(None)
-
-    def _heed(self, addition: _remote.Addition) -> None:
-        """Hand a remote candidate to the agent that can use it.
-
-        Where m-lines are bundled that is the agent of the first one; what comes for the others goes nowhere.
-        """
-        description = self.pending_remote or self.current_remote
-        assert description is not None
-        media = self.engine.media().get(description.sections[addition.index].mid or "")
-        if media is None or not media.owner:
-            return
-        if addition.candidate is not None:
-            media.agent.add_remote(addition.ufrag, addition.candidate)
-        elif not addition.line:
-            media.agent.end_remote(addition.ufrag)
+            self.transports.begin_checks()
 
     def _write_remote(self, additions: list[_remote.Addition]) -> None:
         for addition in additions:
             _remote.write(addition, (self.pending_remote, self.current_remote))
+            self.transports.note_remote(addition, self._remote_mid(addition))
 
-    # Transports
+    def _remote_mid(self, addition: _remote.Addition) -> str | None:
+        description = self.pending_remote or self.current_remote
+        assert description is not None
+        return description.sections[addition.index].mid
 
-    def ice_state_changed(self, agent: Agent, state: str) -> None:
-        """See AgentObserver."""
-        self._tasks.post(partial(self._set_ice_state, agent, state))
-
-    def dtls_changed(self) -> None:
-        """See EngineObserver."""
-        self._tasks.post(self._derive_states)
-
-    def channel_opened(self, channel: aiortc.RTCDataChannel) -> None:
-        """See EngineObserver. Fired at once: messages may follow in the same packet, and wait for nobody's listener."""
+    def _channel_opened(self, channel: aiortc.RTCDataChannel) -> None:
+        # Fired at once: messages may follow in the same packet, and wait for nobody's listener.
         guard(channel)
         self._fire(RTCDataChannelEvent("datachannel", channel=channel))
-
-    def _set_ice_state(self, agent: Agent, state: str) -> None:
-        self._ice_states[agent] = state
-        self._derive_states()
-
-    def _derive_states(self) -> None:
-        media = self.engine.media().values()
-        ice = ice_connection_state([self._ice_states.get(m.agent, "new") for m in media])
-        connection = connection_state(ice, [m.dtls_state for m in media])
-        ice_changed, self.ice_connection_state = ice != self.ice_connection_state, ice
-        changed, self.connection_state = connection != self.connection_state, connection
-        if ice_changed:
-            self._fire(Event("iceconnectionstatechange"))
-        if changed:
-            self._fire(Event("connectionstatechange"))
-
-    def _drop_transports(self) -> None:
-        """Forget the transports that were lost to bundling; their agents are closed."""
-        alive = {m.agent for m in self.engine.media().values()}
-        dropped = [agent for agent in self.gathering.transports if agent not in alive]
-        for agent in dropped:
-            self._ice_states.pop(agent, None)
-            self._report(partial(self.gathering.dropped, agent))
-        if dropped:
-            self._tasks.post(self._derive_states)
 
     # The end
 
@@ -339,7 +242,8 @@ class Session:
         """Close at once (webrtc-pc 4.4.2); the promise is fulfilled when no task and no socket is left."""
         if self._ended is None:
             self.closed = True
-            self.signaling_state = self.ice_connection_state = self.connection_state = "closed"
+            self.signaling_state = "closed"
+            self.transports.close()
             self._tasks.close()
             self.chain.abandon()
             for promise in self._complete:

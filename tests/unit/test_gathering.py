@@ -40,8 +40,8 @@ def test_nothing_has_happened_at_first():
 STORIES = {
     "one transport": [
         (("began", "A", "0", 0, "aaaa"), [TransportState("A", "gathering"), ConnectionState("gathering")]),
-        (("found", "A", "aaaa", HOST), [Write(0, "aaaa", HOST), Announce(candidate(HOST))]),
-        (("found", "A", "aaaa", SRFLX), [Write(0, "aaaa", SRFLX), Announce(candidate(SRFLX))]),
+        (("found", "A", "aaaa", HOST), [Write(0, "aaaa", HOST), Announce(candidate(HOST), "A")]),
+        (("found", "A", "aaaa", SRFLX), [Write(0, "aaaa", SRFLX), Announce(candidate(SRFLX), "A")]),
         (("ended", "A", "aaaa"), [Write(0, "aaaa", ""), Announce(marker())]),
         (("settled", "A"), [TransportState("A", "complete"), ConnectionState("complete"), Announce(None)]),
     ],
@@ -53,8 +53,8 @@ STORIES = {
     "two transports; the connection changes with the first that begins and the last that ends": [
         (("began", "A", "0", 0, "aaaa"), [TransportState("A", "gathering"), ConnectionState("gathering")]),
         (("began", "B", "x", 1, "aaaa"), [TransportState("B", "gathering")]),
-        (("found", "B", "aaaa", HOST), [Write(1, "aaaa", HOST), Announce(candidate(HOST, "x", 1))]),
-        (("found", "A", "aaaa", HOST), [Write(0, "aaaa", HOST), Announce(candidate(HOST))]),
+        (("found", "B", "aaaa", HOST), [Write(1, "aaaa", HOST), Announce(candidate(HOST, "x", 1), "B")]),
+        (("found", "A", "aaaa", HOST), [Write(0, "aaaa", HOST), Announce(candidate(HOST), "A")]),
         (("ended", "B", "aaaa"), [Write(1, "aaaa", ""), Announce(marker("x", 1))]),
         (("settled", "B"), [TransportState("B", "complete")]),
         (("ended", "A", "aaaa"), [Write(0, "aaaa", ""), Announce(marker())]),
@@ -73,14 +73,14 @@ STORIES = {
         (("ended", "A", "aaaa"), [Write(0, "aaaa", ""), Announce(marker())]),
         (("settled", "A"), [TransportState("A", "complete"), ConnectionState("complete"), Announce(None)]),
         (("began", "A", "0", 0, "bbbb"), [TransportState("A", "gathering"), ConnectionState("gathering")]),
-        (("found", "A", "bbbb", HOST), [Write(0, "bbbb", HOST), Announce(candidate(HOST, ufrag="bbbb"))]),
+        (("found", "A", "bbbb", HOST), [Write(0, "bbbb", HOST), Announce(candidate(HOST, ufrag="bbbb"), "A")]),
         (("ended", "A", "bbbb"), [Write(0, "bbbb", ""), Announce(marker(ufrag="bbbb"))]),
         (("settled", "A"), [TransportState("A", "complete"), ConnectionState("complete"), Announce(None)]),
     ],
     "a restart while the first generation is gathered; the old one ends first": [
         (("began", "A", "0", 0, "aaaa"), [TransportState("A", "gathering"), ConnectionState("gathering")]),
         (("began", "A", "0", 0, "bbbb"), []),
-        (("found", "A", "aaaa", SRFLX), [Write(0, "aaaa", SRFLX), Announce(candidate(SRFLX))]),
+        (("found", "A", "aaaa", SRFLX), [Write(0, "aaaa", SRFLX), Announce(candidate(SRFLX), "A")]),
         (("ended", "A", "aaaa"), [Write(0, "aaaa", ""), Announce(marker())]),
         (("settled", "A"), []),
         (("ended", "A", "bbbb"), [Write(0, "bbbb", ""), Announce(marker(ufrag="bbbb"))]),
@@ -143,7 +143,7 @@ STORIES = {
     "a transport keeps the m-line that it was created for": [
         (("began", "A", "0", 0, "aaaa"), [TransportState("A", "gathering"), ConnectionState("gathering")]),
         (("began", "A", "9", 9, "bbbb"), []),
-        (("found", "A", "bbbb", HOST), [Write(0, "bbbb", HOST), Announce(candidate(HOST, ufrag="bbbb"))]),
+        (("found", "A", "bbbb", HOST), [Write(0, "bbbb", HOST), Announce(candidate(HOST, ufrag="bbbb"), "A")]),
     ],
 }
 

@@ -1,0 +1,243 @@
+"""The transports of a connection: what their agents and the engine tell becomes tasks, states and events.
+
+The other half of the shell (see _session.py), in the words of webrtc-pc 5.6: candidates found and ended become steps of
+_gathering.py; states of ICE and DTLS transports become states of the connection. What belongs together changes in one
+task, before the first event of that task is fired: first the transport's events, then the connection's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from aiortc import RTCIceParameters
+
+from . import _remote
+from ._agent import Agent, SelectedPair
+from ._aioice import LocalCandidate, ServerError
+from ._aiortc import Media
+from ._candidate import CandidateAttribute, RTCIceCandidate, peer_reflexive
+from ._configuration import Configuration
+from ._description import Description
+from ._events import Event, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent
+from ._gathering import Announce, ConnectionState, Gathering, Step, TransportState, Write
+from ._ice_transport import RTCIceCandidatePair, to_nobody
+from ._states import connection_state, ice_connection_state
+from ._tasks import TaskQueue
+
+
+class Transports:
+    """The transports of one connection.
+
+    *media* gives the m-lines that the engine knows, *local* the local descriptions, pending and current; *fire* fires
+    an event at the connection, unless it is closed.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        tasks: TaskQueue,
+        fire: Callable[[Event], None],
+        media: Callable[[], dict[str, Media]],
+        local: Callable[[], Sequence[Description | None]],
+    ) -> None:
+        self.gathering = Gathering()  # changes with what the agents find
+        self.ice_connection_state = "new"  # changes with the states of the ICE transports, and in close()
+        self.connection_state = "new"  # changes with the states of the ICE and DTLS transports, and in close()
+        self.on_complete: list[Callable[[], None]] = []  # called, and emptied, when gathering is complete
+        self._configuration = configuration
+        self._tasks = tasks
+        self._fire = fire
+        self._media = media
+        self._local = local
+
+    def make_agent(self, username: str, password: str) -> Agent:
+        """An agent for a new transport."""
+        return Agent(
+            self,
+            self._configuration.ice_servers,
+            relay_only=self._configuration.ice_transport_policy == "relay",
+            local_username=username,
+            local_password=password,
+        )
+
+    # What the session tells
+
+    def described_locally(self, description: Description) -> None:
+        """A local description was set: its transports have parameters and a role, and begin to gather."""
+        for index, mid, ufrag, media in self._owners(description):
+            slots = media.agent.slots
+            slots.local_parameters = RTCIceParameters(ufrag, media.agent.local_password)
+            if slots.role == "unknown" and description.type == "offer":
+                slots.role = "controlling"
+                media.agent.ice_controlling = True
+            if media.agent.gather():
+                self._report(partial(self.gathering.began, media.agent, mid, index, ufrag))
+
+    def described_remotely(self, description: Description) -> None:
+        """A remote description was set: its transports have parameters and a role."""
+        for _, _, ufrag, media in self._owners(description):
+            slots = media.agent.slots
+            slots.remote_parameters = RTCIceParameters(ufrag, media.agent.remote_password)
+            if slots.role == "unknown" and description.type == "offer":
+                slots.role = "controlling" if media.agent.ice_controlling else "controlled"
+        self._drop_lost()
+
+    def begin_checks(self) -> None:
+        """Both descriptions are set."""
+        for media in self._media().values():
+            media.agent.begin_checks()
+
+    def heed(self, addition: _remote.Addition, mid: str | None) -> None:
+        """Hand a remote candidate to the agent that can use it.
+
+        Where m-lines are bundled that is the agent of the first one; what comes for the others goes nowhere.
+        """
+        media = self._media().get(mid or "")
+        if media is None or not media.owner:
+            return
+        if addition.candidate is not None:
+            media.agent.add_remote(addition.ufrag, addition.candidate)
+        elif not addition.line:
+            media.agent.end_remote(addition.ufrag)
+
+    def note_remote(self, addition: _remote.Addition, mid: str | None) -> None:
+        """A remote candidate was added, whether or not it can be used."""
+        media = self._media().get(mid or "")
+        if addition.line and media is not None and media.owner:
+            media.agent.slots.remote_candidates.append(
+                RTCIceCandidate(
+                    candidate=addition.line,
+                    sdpMid=mid,
+                    sdpMLineIndex=addition.index,
+                    usernameFragment=addition.ufrag,
+                )
+            )
+
+    def close(self) -> None:
+        """Enter the last state; nothing is fired."""
+        self.ice_connection_state = self.connection_state = "closed"
+        for media in self._media().values():
+            media.agent.slots.state = "closed"
+            media.agent.slots.fire = to_nobody
+
+    def _owners(self, description: Description) -> list[tuple[int, str, str, Media]]:
+        """The m-lines that have a transport of their own: index, mid, ufrag and what the engine knows."""
+        media = self._media()
+        return [
+            (index, section.mid, section.ufrag, media[section.mid])
+            for index, section in enumerate(description.sections)
+            if section.mid in media and section.ufrag and not section.rejected and media[section.mid].owner
+        ]
+
+    # What the agents and the engine tell
+
+    def candidate_found(self, agent: Agent, ufrag: str, candidate: LocalCandidate) -> None:
+        """See AgentObserver."""
+        self._report(
+            partial(self.gathering.found, agent, ufrag, candidate.text, candidate.url, candidate.relay_protocol)
+        )
+
+    def gathering_ended(self, agent: Agent, ufrag: str) -> None:
+        """See AgentObserver."""
+        self._report(partial(self.gathering.ended, agent, ufrag))
+        self._report(partial(self.gathering.settled, agent))
+
+    def server_failed(self, agent: Agent, error: ServerError) -> None:
+        """See AgentObserver."""
+        event = RTCPeerConnectionIceErrorEvent(
+            "icecandidateerror",
+            address=error.address,
+            port=error.port,
+            url=error.url,
+            errorCode=error.code,
+            errorText=error.text,
+        )
+        self._tasks.post(partial(self._fire, event))
+
+    def ice_changed(self, agent: Agent, state: str, pair: SelectedPair | None) -> None:
+        """See AgentObserver."""
+        self._tasks.post(partial(self._set_ice_state, agent, state, pair))
+
+    def role_changed(self, agent: Agent, role: str) -> None:
+        """See AgentObserver."""
+        self._tasks.post(partial(setattr, agent.slots, "role", role))
+
+    def dtls_changed(self) -> None:
+        """The state of a DTLS transport has changed."""
+        self._tasks.post(self._derive_states)
+
+    def _report(self, decide: Callable[[], list[Step]]) -> None:
+        """Queue a task that takes the steps *decide* will name."""
+        self._tasks.post(lambda: self._take(decide()))
+
+    def _take(self, steps: list[Step]) -> None:
+        for step in steps:
+            match step:
+                case Write(index, ufrag, line):
+                    _remote.write(_remote.Addition(index, ufrag, line, None), self._local())
+                case Announce(candidate, transport):
+                    if transport is not None:
+                        transport.slots.local_candidates.append(candidate)
+                    url = candidate.url if candidate else None
+                    self._fire(RTCPeerConnectionIceEvent("icecandidate", candidate=candidate, url=url))
+                case TransportState(transport, state):
+                    transport.slots.gathering_state = state
+                    transport.slots.fire(Event("gatheringstatechange"))
+                case ConnectionState(state):
+                    self._fire(Event("icegatheringstatechange"))
+                    if state == "complete":
+                        self._tasks.post(self._complete)
+
+    def _complete(self) -> None:
+        waiting, self.on_complete = self.on_complete, []
+        for call in waiting:
+            call()
+
+    def _set_ice_state(self, agent: Agent, state: str, pair: SelectedPair | None) -> None:
+        slots = agent.slots
+        events = []
+        if pair is not None:
+            slots.selected_pair = self._pair(agent, pair)
+            events.append(Event("selectedcandidatepairchange"))
+        if state != slots.state:
+            slots.state = state
+            events.append(Event("statechange"))
+        self._derive_states(slots.fire, events)
+
+    def _pair(self, agent: Agent, pair: SelectedPair) -> RTCIceCandidatePair:
+        mid, index = self.gathering.place(agent)
+        remote = _known(agent.slots.remote_candidates, pair.remote)
+        local = _known(agent.slots.local_candidates, pair.local)
+        return RTCIceCandidatePair(
+            local or peer_reflexive(pair.local, mid, index, agent.local_username),
+            remote or peer_reflexive(pair.remote, mid, index, agent.remote_username),
+        )
+
+    def _derive_states(self, fire: Callable[[Event], None] = to_nobody, events: Sequence[Event] = ()) -> None:
+        """Derive the connection's states. First *fire* a transport's *events*, then the connection's own."""
+        media = self._media().values()
+        ice = ice_connection_state([m.agent.slots.state for m in media])
+        connection = connection_state(ice, [m.dtls_state for m in media])
+        ice_changed, self.ice_connection_state = ice != self.ice_connection_state, ice
+        changed, self.connection_state = connection != self.connection_state, connection
+        for event in events:
+            fire(event)
+        if ice_changed:
+            self._fire(Event("iceconnectionstatechange"))
+        if changed:
+            self._fire(Event("connectionstatechange"))
+
+    def _drop_lost(self) -> None:
+        """Forget the transports that were lost to bundling; their agents are closed."""
+        alive = {m.agent for m in self._media().values()}
+        for agent in self.gathering.transports:
+            if agent not in alive:
+                self._tasks.post(partial(self._set_ice_state, agent, "closed", None))
+                self._report(partial(self.gathering.dropped, agent))
+
+
+def _known(candidates: list[RTCIceCandidate], wanted: CandidateAttribute) -> RTCIceCandidate | None:
+    """The candidate users know at the address and port of *wanted*."""
+    place = (wanted.address, wanted.port, wanted.protocol)
+    return next((c for c in candidates if (c.address, c.port, c.protocol) == place), None)

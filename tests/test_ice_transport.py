@@ -1,0 +1,216 @@
+"""RTCIceTransport, and icecandidateerror: what users see of ICE beside the connection."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from peers import Tone, negotiate, next_event, open_peers, opened, reached, send_candidates, trickle
+
+from peer import Event, RTCIceTransport, RTCPeerConnectionIceErrorEvent
+
+
+def ice(peer):
+    return peer.sctp.transport.iceTransport
+
+
+class Order:
+    """The events of a connection and of one of its transports, in order, with the states they find."""
+
+    CONNECTION = ("icegatheringstatechange", "iceconnectionstatechange", "connectionstatechange", "icecandidate")
+    TRANSPORT = ("gatheringstatechange", "statechange", "selectedcandidatepairchange")
+
+    def __init__(self, peer, transport):
+        self.seen = []
+
+        def note(event):
+            states = (transport.gatheringState, peer.iceGatheringState, transport.state, peer.iceConnectionState)
+            self.seen.append((event.type, *states))
+
+        for type in self.CONNECTION:
+            peer.addEventListener(type, note)
+        for type in self.TRANSPORT:
+            transport.addEventListener(type, note)
+
+    def without_candidates(self):
+        return [entry for entry in self.seen if entry[0] != "icecandidate"]
+
+
+async def connect(offerer, answerer):
+    trickle(offerer, answerer)
+    open_ = opened(offerer.createDataChannel("chat"))
+    await negotiate(offerer, answerer)
+    await open_
+
+
+async def test_a_transport_before_anything_is_negotiated():
+    async with open_peers(None) as (peer,):
+        peer.createDataChannel("chat")
+        transport = ice(peer)
+        assert isinstance(transport, RTCIceTransport)
+        assert ice(peer) is transport
+        assert (transport.role, transport.component, transport.state) == ("unknown", "rtp", "new")
+        assert transport.gatheringState == "new"
+        assert transport.getLocalCandidates() == transport.getRemoteCandidates() == []
+        assert transport.getSelectedCandidatePair() is None
+        assert transport.getLocalParameters() is None
+        assert transport.getRemoteParameters() is None
+
+
+async def test_roles_and_parameters_are_known_with_the_descriptions():
+    async with open_peers(None, None) as (offerer, answerer):
+        offerer.createDataChannel("chat")
+        await offerer.setLocalDescription()
+        assert ice(offerer).role == "controlling"
+        local = ice(offerer).getLocalParameters()
+        assert f"a=ice-ufrag:{local.usernameFragment}\r\n" in offerer.localDescription.sdp
+        assert f"a=ice-pwd:{local.password}\r\n" in offerer.localDescription.sdp
+        await answerer.setRemoteDescription(offerer.localDescription)
+        assert ice(answerer).role == "controlled"
+        assert ice(answerer).getRemoteParameters() == local
+        assert ice(answerer).getLocalParameters() is None
+        await answerer.setLocalDescription()
+        await offerer.setRemoteDescription(answerer.localDescription)
+        assert ice(offerer).getRemoteParameters() == ice(answerer).getLocalParameters()
+
+
+async def test_events_come_at_the_transport_first_and_find_all_states_changed():
+    async with open_peers(None, None) as (offerer, answerer):
+        channel = offerer.createDataChannel("chat")
+        open_ = opened(channel)
+        order = Order(offerer, ice(offerer))
+        await negotiate(offerer, answerer)
+        await asyncio.gather(send_candidates(offerer, answerer), send_candidates(answerer, offerer))
+        await open_
+        await reached(offerer, "connectionState", "connected")
+        assert order.without_candidates() == [
+            ("gatheringstatechange", "gathering", "gathering", "new", "new"),
+            ("icegatheringstatechange", "gathering", "gathering", "new", "new"),
+            ("gatheringstatechange", "complete", "complete", "new", "new"),
+            ("icegatheringstatechange", "complete", "complete", "new", "new"),
+            ("statechange", "complete", "complete", "checking", "checking"),
+            ("iceconnectionstatechange", "complete", "complete", "checking", "checking"),
+            ("connectionstatechange", "complete", "complete", "checking", "checking"),
+            ("selectedcandidatepairchange", "complete", "complete", "connected", "connected"),
+            ("statechange", "complete", "complete", "connected", "connected"),
+            ("iceconnectionstatechange", "complete", "complete", "connected", "connected"),
+            ("connectionstatechange", "complete", "complete", "connected", "connected"),
+        ]
+
+
+async def test_candidates_and_the_selected_pair():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        await asyncio.gather(offerer.gathering_complete(), answerer.gathering_complete())
+        announced = [c async for c in offerer.ice_candidates() if c.candidate]
+        assert ice(offerer).getLocalCandidates() == announced
+        remote = ice(answerer).getRemoteCandidates()
+        assert [c.toJSON() for c in remote] == [c.toJSON() for c in announced]
+        pair = ice(offerer).getSelectedCandidatePair()
+        assert pair.local in announced
+        assert pair is ice(offerer).getSelectedCandidatePair()
+        other = ice(answerer).getSelectedCandidatePair()
+        assert (pair.local.protocol, pair.local.port) == (other.remote.protocol, other.remote.port)
+
+
+async def test_a_remote_candidate_that_was_only_learned_hides_its_address():
+    async with open_peers(None, None) as (offerer, answerer):
+        open_ = opened(offerer.createDataChannel("chat"))
+        await negotiate(offerer, answerer)
+        await send_candidates(answerer, offerer)  # and none of the offerer's to the answerer
+        await open_
+        remote = ice(answerer).getSelectedCandidatePair().remote
+        assert (remote.type, remote.address, remote.candidate) == ("prflx", None, "")
+        assert remote.port == ice(offerer).getSelectedCandidatePair().local.port
+        assert ice(answerer).getRemoteCandidates() == []
+        assert "prflx" in repr(remote)
+
+
+async def test_bundling_closes_the_transports_it_makes_needless():
+    async with open_peers(None, None) as (offerer, answerer):
+        sender = offerer.addTrack(Tone())
+        open_ = opened(offerer.createDataChannel("chat"))
+        kept, lost = sender.transport.iceTransport, ice(offerer)
+        closed = asyncio.get_running_loop().create_future()
+        lost.onstatechange = lambda event: closed.set_result((event.target, lost.state))
+        await negotiate(offerer, answerer)
+        await asyncio.gather(send_candidates(offerer, answerer), send_candidates(answerer, offerer))
+        await open_
+        assert await closed == (lost, "closed")
+        assert ice(offerer) is kept
+
+
+async def test_close_closes_the_transport_and_fires_nothing():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        transport = ice(offerer)
+        order = Order(offerer, transport)
+        await offerer.close()
+        assert transport.state == "closed"
+        assert transport.getSelectedCandidatePair() is None
+        assert order.seen == []
+
+
+# icecandidateerror
+
+
+async def failures(configuration, count=1):
+    """The icecandidateerror events of one gathering, which must complete all the same."""
+    async with open_peers(configuration) as (peer,):
+        peer.createDataChannel("chat")
+        events = []
+        peer.onicecandidateerror = lambda event: events.append((event, peer.iceGatheringState))
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        assert [state for _, state in events] == ["gathering"] * count
+        return [event for event, _ in events]
+
+
+async def test_a_server_that_does_not_answer_is_unreachable(silent_server, monkeypatch):
+    monkeypatch.setattr("peer._aioice.GATHERING_TIMEOUT", 0.1)
+    (event,) = await failures({"iceServers": [{"urls": silent_server}]})
+    assert isinstance(event, RTCPeerConnectionIceErrorEvent)
+    assert isinstance(event, Event)
+    assert (event.errorCode, event.url) == (701, silent_server)
+    assert "did not answer within 0.1 s" in event.errorText
+    assert event.address is not None
+    assert event.port > 0
+
+
+async def test_a_server_that_refuses_is_unreachable(unused_tcp_port):
+    url = f"turn:127.0.0.1:{unused_tcp_port}?transport=tcp"
+    (event,) = await failures({"iceServers": [{"urls": url, "username": "u", "credential": "p"}]})
+    assert (event.errorCode, event.url, event.address, event.port) == (701, url, None, None)
+    assert event.errorText
+
+
+async def test_a_name_that_does_not_resolve_is_unreachable():
+    (event,) = await failures({"iceServers": [{"urls": "stun:nosuch.invalid"}]})
+    assert (event.errorCode, event.url) == (701, "stun:nosuch.invalid")
+    assert event.errorText
+
+
+async def test_wrong_credentials_are_the_servers_own_error(turn):
+    wrong = {**turn, "credential": "wrong", "urls": [url for url in turn["urls"] if url.startswith("turn:")]}
+    events = await failures({"iceServers": [wrong]}, count=2)
+    assert {(event.errorCode, event.url) for event in events} == {(401, url) for url in wrong["urls"]}
+    assert all(event.errorText for event in events)
+
+
+async def test_the_events_constructor_takes_what_the_browsers_does():
+    event = RTCPeerConnectionIceErrorEvent("icecandidateerror", {"errorCode": 701, "url": "stun:x"}, errorText="no")
+    assert (event.type, event.errorCode, event.url, event.errorText) == ("icecandidateerror", 701, "stun:x", "no")
+    assert (event.address, event.port) == (None, None)
+    with pytest.raises(TypeError):
+        RTCPeerConnectionIceErrorEvent("icecandidateerror")
+
+
+async def test_listeners_of_on_get_the_event(silent_server, monkeypatch):
+    monkeypatch.setattr("peer._aioice.GATHERING_TIMEOUT", 0.1)
+    async with open_peers({"iceServers": [{"urls": silent_server}]}) as (peer,):
+        peer.createDataChannel("chat")
+        got = []
+        peer.on("icecandidateerror", got.append)
+        error = asyncio.ensure_future(next_event(peer, "icecandidateerror"))
+        await peer.setLocalDescription()
+        assert got == [await error]
