@@ -21,44 +21,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import aioice
 
-from ._aioice import Generation, LocalCandidate, ServerError
+from ._aioice import Generation
 from ._candidate import CandidateAttribute
 from ._configuration import IceServer
+from ._facts import AgentObserver, LocalCandidate, SelectedPair, ServerError
 from ._ice_transport import IceTransportSlots
+from ._priorities import Foundations
 
 NO_ADDRESS_YET = aioice.Candidate("0", 1, "udp", 0, "0.0.0.0", 9, "host")
-
-
-@dataclass(frozen=True)
-class SelectedPair:
-    """The pair that datagrams are sent on."""
-
-    local: CandidateAttribute
-    remote: CandidateAttribute
-
-
-class AgentObserver(Protocol):
-    """Who is told what happens to an agent, and with which generation (its ufrag)."""
-
-    def candidate_found(self, agent: Agent, ufrag: str, candidate: LocalCandidate) -> None:
-        """A local candidate was found."""
-
-    def server_failed(self, agent: Agent, error: ServerError) -> None:
-        """A STUN or TURN server yielded no candidate."""
-
-    def gathering_ended(self, agent: Agent, ufrag: str) -> None:
-        """The generation has no more candidates."""
-
-    def ice_changed(self, agent: Agent, state: str, pair: SelectedPair | None) -> None:
-        """The agent has entered an RTCIceTransportState, or selected a pair, or both."""
-
-    def role_changed(self, agent: Agent, role: str) -> None:
-        """The agent has lost a role conflict."""
 
 
 class Agent:
@@ -66,12 +39,12 @@ class Agent:
 
     def __init__(
         self,
-        observer: AgentObserver,
-        servers: Sequence[IceServer],
+        observer: AgentObserver[Agent],
         *,
         relay_only: bool,
-        local_username: str,
-        local_password: str,
+        foundations: Foundations,
+        local_username: str | None,
+        local_password: str | None,
     ) -> None:
         self.slots = IceTransportSlots()  # what users see; the connection's tasks change it
         self.state = "new"  # an RTCIceTransportState; changes with what the newest generation tells
@@ -79,7 +52,6 @@ class Agent:
         self.remote_password: str | None = None  # set by aiortc before connect()
         self.remote_is_lite = False  # set by aiortc before connect(), which has chosen our role by then
         self._observer = observer
-        self._servers = servers
         self._generations = [  # oldest first; the last one is the newest
             Generation(
                 self,
@@ -87,6 +59,7 @@ class Agent:
                 local_username=local_username,
                 local_password=local_password,
                 relay_only=relay_only,
+                foundations=foundations,
             )
         ]
         self._selected: Generation | None = None  # the one that is sent over; set when a pair is nominated
@@ -104,13 +77,11 @@ class Agent:
         """The generation that gathers and checks."""
         return self._generations[-1]
 
-    def gather(self) -> bool:
-        """Begin to gather, if the newest generation has not begun; True if it begins now."""
-        if self._gathering or self._closed.is_set():
-            return False
-        self._gathering = True
-        self.newest.gather(self._servers)
-        return True
+    def gather(self, servers: Sequence[IceServer], relay_only: bool) -> None:
+        """Begin to gather, if the newest generation has not begun."""
+        if not self._gathering and not self._closed.is_set():
+            self._gathering = True
+            self.newest.gather(servers, relay_only)
 
     def begin_checks(self) -> None:
         """Let connect() begin to check: the descriptions of both sides are set."""
@@ -237,11 +208,11 @@ class Agent:
         """See Observer."""
         self._enter("checking")
 
-    def selected(self, generation: Generation, local: CandidateAttribute, remote: CandidateAttribute) -> None:
+    def selected(self, generation: Generation, pair: SelectedPair) -> None:
         """See Observer."""
         self._selected = generation
         self._connected.set()
-        self._enter("connected", SelectedPair(local, remote))
+        self._enter("connected", pair)
 
     def role_changed(self, generation: Generation) -> None:
         """See Observer."""

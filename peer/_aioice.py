@@ -13,7 +13,7 @@ an aioice connection that does these things as the RFCs describe them:
   timer has run out, since the remote side may reach us where we cannot reach it (RFC 8863). A side without candidates
   of its own need not wait.
 
-It tells an :class:`Observer` what happened; some of it from inside the observer's own calls.
+It tells an ``Observer`` what happened; some of it from inside the observer's own calls.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import aioice
 from aioice import ice, mdns, stun
+from aioice.candidate import candidate_priority
 
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
 from ._configuration import IceServer
+from ._facts import LocalCandidate, Observer, SelectedPair, ServerError
+from ._priorities import Foundations, local_preference, ranked
 from ._upstream import require
 
 logger = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ require(
             "_remote_candidates_end",
             "_remote_candidates_expected",
             "_remote_candidates_resolving",
+            "_transport_policy",
             # Not underscored, but not documented either.
             "check_incoming",
             "check_start_task",
@@ -73,58 +76,11 @@ require(
 GATHERING_TIMEOUT = 5.0  # seconds that the servers have to answer
 UNREACHABLE = 701  # webrtc-pc 4.8.3, errorCode
 PATIENCE = 39.5  # seconds, the PAC timer of RFC 8863, section 4
+MAX_PAIRS = 100  # RFC 8445, section 6.1.2.5; no more remote candidates are kept either
 TA = 0.005  # seconds between two checks
 MDNS_QUERIES = 3  # a second apart, as RFC 6762, section 5.2, allows
 
 _UNCHECKED = (ice.CandidatePair.State.WAITING, ice.CandidatePair.State.FROZEN)
-
-
-@dataclass(frozen=True)
-class LocalCandidate:
-    """A candidate of ours, as it goes over the wire, and the server it came from."""
-
-    text: str
-    url: str | None = None
-    relay_protocol: RTCIceServerTransportProtocol | None = None
-
-
-@dataclass(frozen=True)
-class ServerError:
-    """Why a STUN or TURN server yielded no candidate (webrtc-pc 4.8.3)."""
-
-    url: str
-    code: int  # the server's STUN error code, or UNREACHABLE
-    text: str
-    address: str | None = None  # ours, from which it was asked, if that is the address of a candidate
-    port: int | None = None  # likewise
-
-
-class Observer(Protocol):
-    """Who is told what happens to a generation."""
-
-    def candidate_found(self, generation: Generation, candidate: LocalCandidate) -> None:
-        """A local candidate was found."""
-
-    def server_failed(self, generation: Generation, error: ServerError) -> None:
-        """A server yielded no candidate."""
-
-    def gathering_ended(self, generation: Generation) -> None:
-        """There will be no more local candidates."""
-
-    def checking(self, generation: Generation) -> None:
-        """Checks have begun: there is a remote candidate."""
-
-    def selected(self, generation: Generation, local: CandidateAttribute, remote: CandidateAttribute) -> None:
-        """A pair was nominated; the first one, or another one."""
-
-    def role_changed(self, generation: Generation) -> None:
-        """The remote side has the same role, and won the conflict."""
-
-    def failed(self, generation: Generation) -> None:
-        """No pair works, none will, or consent was lost on the one that did."""
-
-    def datagram_received(self, data: bytes) -> None:
-        """A datagram arrived that is no STUN message."""
 
 
 class Generation(aioice.Connection):
@@ -132,56 +88,66 @@ class Generation(aioice.Connection):
 
     def __init__(
         self,
-        observer: Observer,
+        observer: Observer[Generation],
         *,
         ice_controlling: bool,
         local_username: str | None,
         local_password: str | None,
         relay_only: bool,
+        foundations: Foundations,
         patience: float = PATIENCE,
     ) -> None:
         super().__init__(
             ice_controlling=ice_controlling,
             local_username=local_username,
             local_password=local_password,
-            transport_policy=aioice.TransportPolicy.RELAY if relay_only else aioice.TransportPolicy.ALL,
+            transport_policy=_policy(relay_only),
         )
         self.observer = observer
-        self.relay_only = relay_only
+        self.relay_only = relay_only  # changes when gathering begins
+        self.foundations = foundations  # those of the whole connection
         self.patience = patience  # seconds; tests shorten it
         self.gathered = False  # True once there will be no more local candidates
         self.checking = False  # True once there was something to check
         self.patient = False  # True while the PAC timer runs
         self.pair: ice.CandidatePair | None = None  # the one that was nominated last
+        self._hosts: dict[str, int] = {}  # the rank of each host address that has a socket
         self._timers: dict[str, asyncio.TimerHandle] = {}  # "check" and "patience", while they run
         self._work: set[asyncio.Task[None]] = set()  # gathering and mDNS look-ups under way
 
     # Gathering
 
-    def gather(self, servers: Iterable[IceServer]) -> None:
+    def gather(self, servers: Iterable[IceServer], relay_only: bool) -> None:
         """Begin to gather. The observer is told of each candidate, of each server that fails, and of the end."""
+        self.relay_only = relay_only
+        self._transport_policy = _policy(relay_only)
         self._spawn(self._gather(list(servers)))
 
     async def _gather(self, servers: list[IceServer]) -> None:
         if not self.relay_only:
-            for address in ice.get_host_addresses(use_ipv4=True, use_ipv6=True):
+            for rank, address in enumerate(ranked(ice.get_host_addresses(use_ipv4=True, use_ipv6=True))):
                 for candidate in await self.get_component_candidates(1, [address]):
+                    candidate.foundation = self.foundations.of("host", address)
+                    candidate.priority = candidate_priority(1, "host", local_preference(rank))
                     self._publish(candidate)
-        await asyncio.gather(*[self._ask(server) for server in servers])
+                    self._hosts[candidate.host] = rank
+        await asyncio.gather(*[self._ask(servers, number) for number in range(len(servers))])
         self.gathered = True
         self.observer.gathering_ended(self)
         self._reconsider_failure()
 
-    async def _ask(self, server: IceServer) -> None:
-        """Ask *server* for candidates, and tell the observer if it yields none."""
+    async def _ask(self, servers: list[IceServer], number: int) -> None:
+        """Ask a server for candidates, and tell the observer if it yields none."""
+        server = servers[number]
         if server.scheme == "stun":
             bases = [
                 p for p in self._protocols if p.local_candidate.type == "host" and ":" not in p.local_candidate.host
             ]
-            queries = [self._reflexive(server, base) for base in bases]
+            ranks = [local_preference(self._hosts[b.local_candidate.host], len(servers), number) for b in bases]
+            queries = [self._reflexive(server, *base) for base in zip(bases, ranks, strict=True)]
         else:
             bases = []
-            queries = [self._relayed(server)]
+            queries = [self._relayed(server, local_preference(number))]
         outcomes = await asyncio.gather(*[self._bounded(query) for query in queries])
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures and len(failures) == len(outcomes):
@@ -200,7 +166,7 @@ class Generation(aioice.Connection):
             return error
         return None
 
-    async def _reflexive(self, server: IceServer, protocol: ice.StunProtocol) -> None:
+    async def _reflexive(self, server: IceServer, protocol: ice.StunProtocol, preference: int) -> None:
         candidate, _ = await ice.server_reflexive_candidate(protocol, (server.host, server.port))
         base = protocol.local_candidate
         redundant = any(
@@ -209,9 +175,11 @@ class Generation(aioice.Connection):
             for known in self._local_candidates
         )
         if not redundant:  # RFC 8445, section 5.1.3
+            candidate.foundation = self.foundations.of("srflx", base.host, "udp", server.host)
+            candidate.priority = candidate_priority(1, "srflx", preference)
             self._publish(candidate, server.url)
 
-    async def _relayed(self, server: IceServer) -> None:
+    async def _relayed(self, server: IceServer, preference: int) -> None:
         candidate, protocol = await ice.relayed_candidate(
             component=1,
             hide_related_address=self.relay_only,
@@ -222,6 +190,8 @@ class Generation(aioice.Connection):
             turn_ssl=server.scheme == "turns",
             turn_transport=server.transport,
         )
+        candidate.foundation = self.foundations.of("relay", candidate.host, server.relay_protocol, server.host)
+        candidate.priority = candidate_priority(1, "relay", preference)
         self._protocols.append(protocol)
         self._publish(candidate, server.url, server.relay_protocol)
 
@@ -232,7 +202,8 @@ class Generation(aioice.Connection):
         for remote in self._remote_candidates:
             self._pair_remote_candidate(remote)
         self.sort_check_list()
-        self.observer.candidate_found(self, LocalCandidate(f"candidate:{candidate.to_sdp()}", url, relay))
+        text = f"candidate:{candidate.to_sdp()} ufrag {self.local_username}"
+        self.observer.candidate_found(self, LocalCandidate(text, url, relay))
 
     # Remote candidates
 
@@ -249,7 +220,7 @@ class Generation(aioice.Connection):
             related_address=candidate.related_address,
             related_port=candidate.related_port,
         )
-        if self._closing:
+        if self._closing or len(self._remote_candidates) + self._remote_candidates_resolving >= MAX_PAIRS:
             return
         if mdns.is_mdns_hostname(theirs.host):
             if self.relay_only:  # draft-ietf-mmusic-mdns-ice-candidates, section 3.2
@@ -307,6 +278,7 @@ class Generation(aioice.Connection):
     def sort_check_list(self) -> None:
         """Aioice calls this whenever there are new pairs."""
         super().sort_check_list()
+        self._bound_check_list()
         if not self._early_checks_done or self._check_list_done:
             return
         if self._remote_candidates and not self.checking:
@@ -314,6 +286,12 @@ class Generation(aioice.Connection):
             self.observer.checking(self)
         if "check" not in self._timers:
             self._next_check()
+
+    def _bound_check_list(self) -> None:
+        """Drop the last pairs that were not checked yet where there are too many (RFC 8445, section 6.1.2.5)."""
+        for pair in reversed(self._check_list[MAX_PAIRS:]):
+            if pair.state in _UNCHECKED and pair.task is None:
+                self._check_list.remove(pair)
 
     def _next_check(self) -> None:
         self._timers.pop("check", None)
@@ -333,7 +311,8 @@ class Generation(aioice.Connection):
             self.pair = pair
             if first:
                 self._succeed()
-            self.observer.selected(self, _attribute(pair.local_candidate), _attribute(pair.remote_candidate))
+            selected = SelectedPair(_attribute(pair.local_candidate), _attribute(pair.remote_candidate))
+            self.observer.selected(self, selected)
         return complete
 
     def _succeed(self) -> None:
@@ -428,6 +407,10 @@ class Generation(aioice.Connection):
     def _stop_timers(self) -> None:
         while self._timers:
             self._timers.popitem()[1].cancel()
+
+
+def _policy(relay_only: bool) -> aioice.TransportPolicy:
+    return aioice.TransportPolicy.RELAY if relay_only else aioice.TransportPolicy.ALL
 
 
 def _attribute(candidate: aioice.Candidate) -> CandidateAttribute:

@@ -11,7 +11,7 @@ given descriptions without candidates, and an empty list of ICE servers, for its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ require(
     "aiortc",
     {
         aiortc.RTCPeerConnection: (
+            "_RTCPeerConnection__certificates",
             "_RTCPeerConnection__connect",
             "_RTCPeerConnection__createDtlsTransport",
             "_RTCPeerConnection__pendingLocalDescription",
@@ -62,10 +63,13 @@ class Engine(aiortc.RTCPeerConnection):
         make_agent: Callable[[str, str], Agent],
         *,
         bundle_policy: str,
+        certificates: Sequence[aiortc.RTCCertificate],
         dtls_changed: Callable[[], None],
         channel_opened: Callable[[aiortc.RTCDataChannel], None],
     ) -> None:
         super().__init__(aiortc.RTCConfiguration(iceServers=[], bundlePolicy=aiortc.RTCBundlePolicy(bundle_policy)))
+        if certificates:
+            self._RTCPeerConnection__certificates = list(certificates[:1])  # aiortc takes one
         self._make_agent = make_agent
         self._dtls_changed = dtls_changed
         self._agents: dict[aiortc.RTCIceTransport, Agent] = {}  # grows with each transport

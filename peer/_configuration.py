@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Literal
 
+from aiortc import RTCCertificate
+
 from ._candidate import RTCIceServerTransportProtocol
-from ._errors import ArgumentTypeError, InvalidAccessError, NotSupportedError, URLSyntaxError
+from ._errors import (
+    ArgumentTypeError,
+    InvalidAccessError,
+    InvalidModificationError,
+    NotSupportedError,
+    URLSyntaxError,
+)
 from ._webidl import dom_string, members
 
 _MEMBERS = (
@@ -20,6 +29,7 @@ _MEMBERS = (
     "iceTransportPolicy",
     "rtcpMuxPolicy",
 )
+_SERVER_MEMBERS = ("urls", "username", "credential")
 _POLICIES = {  # the first one is the default
     "bundlePolicy": ("balanced", "max-compat", "max-bundle"),
     "iceTransportPolicy": ("all", "relay"),
@@ -57,30 +67,87 @@ class Configuration:
     ice_servers: tuple[IceServer, ...] = ()
     ice_transport_policy: str = "all"
     bundle_policy: str = "balanced"
+    rtcp_mux_policy: str = "require"
+    certificates: tuple[RTCCertificate, ...] = ()
+    ice_candidate_pool_size: int = 0
+    given_servers: tuple[Mapping[str, Any], ...] = ()  # iceServers as they were given
+
+    def to_dict(self) -> dict[str, Any]:
+        """The W3C's dictionary, with all members (webrtc-pc 4.2.1)."""
+        return {
+            "iceServers": [dict(server) for server in self.given_servers],
+            "iceTransportPolicy": self.ice_transport_policy,
+            "bundlePolicy": self.bundle_policy,
+            "rtcpMuxPolicy": self.rtcp_mux_policy,
+            "certificates": list(self.certificates),
+            "iceCandidatePoolSize": self.ice_candidate_pool_size,
+        }
 
 
-def configuration(given: Any, **keywords: Any) -> Configuration:
-    """Check a configuration: the browser's dictionary, an RTCConfiguration, or None for the defaults.
+def configuration(given: Any, /, **keywords: Any) -> Configuration:
+    """Check a configuration: the browser's dictionary, an RTCConfiguration, or None (webrtc-pc 4.4.1.6).
 
-    There is no default ICE server, as in a browser. iceCandidatePoolSize has no effect yet. Raises an error named
-    SyntaxError for a URL that is none, NotSupportedError for "stuns:" and for certificates, InvalidAccessError for a
-    TURN server without credentials, and TypeError for a policy that does not exist.
+    There is no default ICE server, as in a browser. Raises an error named SyntaxError for a URL that is none,
+    NotSupportedError for "stuns:", InvalidAccessError for a TURN server without credentials and for a certificate that
+    has expired, and TypeError for a policy that does not exist and for a pool size that is not 0 to 255.
     """
-    init = {**members(given, _MEMBERS, "a configuration"), **keywords}
+    return _checked(_members(given, keywords))
+
+
+def changed_configuration(old: Configuration, described: bool, given: Any, /, **keywords: Any) -> Configuration:
+    """Check a configuration that is to replace *old*; *described* tells whether a local description was set already.
+
+    Raises what :func:`configuration` raises, and InvalidModificationError for a change of certificates, of bundlePolicy
+    or rtcpMuxPolicy, or, once described, of iceCandidatePoolSize. What is missing counts as its default.
+    """
+    init = _members(given, keywords)
+    certificates = tuple(init["certificates"])
+    if len(certificates) != len(old.certificates) or any(
+        new is not known for new, known in zip(certificates, old.certificates, strict=True)
+    ):
+        raise InvalidModificationError("the certificates of a connection cannot be changed")
+    for name, value in (("bundlePolicy", old.bundle_policy), ("rtcpMuxPolicy", old.rtcp_mux_policy)):
+        if init[name] != value:
+            raise InvalidModificationError(f"the {name} of a connection cannot be changed")
+    if described and init["iceCandidatePoolSize"] != old.ice_candidate_pool_size:
+        raise InvalidModificationError("the iceCandidatePoolSize cannot be changed after setLocalDescription")
+    return _checked(init)
+
+
+def _members(given: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """All members of a configuration, converted as far as WebIDL does it."""
+    init: dict[str, Any] = {**members(given, _MEMBERS, "a configuration"), **keywords}
     for unknown in init.keys() - set(_MEMBERS):
         raise ArgumentTypeError(f"a configuration has no member {unknown}")
-    if init.get("certificates"):
-        raise NotSupportedError("certificates cannot be chosen")
-    policies = {name: _policy(name, init.get(name)) for name in _POLICIES}
-    servers = init.get("iceServers")
-    if servers is None:
-        servers = ()
-    if isinstance(servers, str | Mapping) or not isinstance(servers, Iterable):
-        raise ArgumentTypeError("iceServers is not a list")
+    init = {name: init.get(name) for name in _MEMBERS}
+    init |= {name: _policy(name, init[name]) for name in _POLICIES}
+    for name in ("iceServers", "certificates"):
+        init[name] = () if init[name] is None else init[name]
+        if isinstance(init[name], str | Mapping) or not isinstance(init[name], Iterable):
+            raise ArgumentTypeError(f"{name} is not a list")
+    size = 0 if init["iceCandidatePoolSize"] is None else init["iceCandidatePoolSize"]
+    if not isinstance(size, int | float) or not 0 <= size < 256:
+        raise ArgumentTypeError(f"iceCandidatePoolSize is {size!r}, which is not 0 to 255")
+    init["iceCandidatePoolSize"] = int(size)
+    return init
+
+
+def _checked(init: Mapping[str, Any]) -> Configuration:
+    certificates = tuple(init["certificates"])
+    for certificate in certificates:
+        if not isinstance(certificate, RTCCertificate):
+            raise ArgumentTypeError(f"{certificate!r} is not an RTCCertificate")
+        if certificate.expires < datetime.now(UTC):
+            raise InvalidAccessError("the certificate has expired")
+    servers = [members(server, _SERVER_MEMBERS, "an ICE server") for server in init["iceServers"]]
     return Configuration(
-        tuple(url for server in servers for url in _ice_servers(server)),
-        policies["iceTransportPolicy"],
-        policies["bundlePolicy"],
+        ice_servers=tuple(url for server in servers for url in _ice_servers(server)),
+        ice_transport_policy=init["iceTransportPolicy"],
+        bundle_policy=init["bundlePolicy"],
+        rtcp_mux_policy=init["rtcpMuxPolicy"],
+        certificates=certificates,
+        ice_candidate_pool_size=init["iceCandidatePoolSize"],
+        given_servers=tuple({k: v for k, v in server.items() if v is not None} for server in servers),
     )
 
 
@@ -93,8 +160,7 @@ def _policy(name: str, value: Any) -> str:
     return policy
 
 
-def _ice_servers(server: Any) -> list[IceServer]:
-    init: dict[str, Any] = members(server, ("urls", "username", "credential"), "an ICE server")
+def _ice_servers(init: Mapping[str, Any]) -> list[IceServer]:
     if init.get("urls") is None:
         raise ArgumentTypeError("an ICE server needs urls")
     urls = [init["urls"]] if isinstance(init["urls"], str) else list(init["urls"])
@@ -115,6 +181,8 @@ def _ice_server(url: str, username: Any, credential: Any) -> IceServer:
         raise NotSupportedError(f"{url!r}: STUN over TLS and TURN over DTLS are not supported")
     if scheme.startswith("turn") and (username is None or credential is None):
         raise InvalidAccessError(f"{url!r}: a TURN server needs a username and a credential")
+    if scheme.startswith("turn") and len(dom_string(username).encode()) > 508:  # RFC 8489, section 14.3
+        raise InvalidAccessError(f"{url!r}: the username is longer than 508 bytes")
     return IceServer(
         url,
         scheme,

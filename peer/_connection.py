@@ -92,6 +92,22 @@ class RTCPeerConnection(EventTarget):
         remote = self._session.pending_remote or self._session.current_remote
         return remote.trickle if remote else None
 
+    # Configuration
+
+    def getConfiguration(self) -> dict[str, Any]:
+        """The configuration, as the W3C's dictionary with all members (webrtc-pc 4.4.2)."""
+        return self._session.transports.configuration.to_dict()
+
+    def setConfiguration(self, configuration: Any = None, /, **members: Any) -> None:
+        """Change the ICE servers or the transport policy, for all gathering that begins later (webrtc-pc 4.4.2).
+
+        What is not given takes its default. Raises InvalidStateError once closed, InvalidModificationError for a change
+        of bundlePolicy, rtcpMuxPolicy or certificates, or, after setLocalDescription, of iceCandidatePoolSize, and what
+        the constructor raises.
+        """
+        self._assert_open()
+        self._session.set_configuration(configuration, **members)
+
     # Descriptions
 
     @property

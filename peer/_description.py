@@ -6,7 +6,10 @@ again from a model of it: whatever it contains that nobody here understands stay
 1. A candidate is added to its section as ``a=candidate:...`` before ``a=end-of-candidates``, or at the section's end.
 2. ``a=end-of-candidates`` is added at the section's end, once.
 3. Lines that are added end like the lines of the text (CR LF, unless it has none).
-4. A section carries the generation whose ufrag it names; an ``a=ice-ufrag`` before the first m= line speaks for the
+4. A local description names, in its m= and c= lines, the candidate to use where there is no ICE: a relayed one before a
+   reflexive one before a host's, IPv4 before IPv6, the first that was found (RFC 8445, section 5.1.4; RFC 8840,
+   section 4.1, has the discard port until there is one). Remote descriptions stay as they came.
+5. A section carries the generation whose ufrag it names; an ``a=ice-ufrag`` before the first m= line speaks for the
    sections without one of their own (RFC 8839, section 5.4). The same holds for ``a=ice-options``.
 """
 
@@ -19,6 +22,7 @@ from typing import Any, NoReturn
 
 import aiortc
 
+from ._candidate import CandidateAttribute, parse_candidate
 from ._errors import ArgumentTypeError, OperationError
 from ._webidl import dom_string, members
 
@@ -26,6 +30,7 @@ SDP_TYPES = ("offer", "pranswer", "answer", "rollback")
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _MEDIA = re.compile(r"m=(\S+) (\d{1,5})(?:/\d+)? \S+( \S+)*\s*")
+_DESTINATIONS = {"host": 1, "srflx": 2, "relay": 3}
 _END = "a=end-of-candidates"
 _NEVER: Any = object()  # stands for a member that was not given
 
@@ -110,7 +115,8 @@ class Section:
         # True once the section has a=end-of-candidates, or from the start if the session has (RFC 8840, section 4.3).
         self.ended = "end-of-candidates" in defaults
         self.candidates: list[str] = []  # those the text came with, as "candidate:..."; never changes
-        self._before: list[str] = []  # the text's lines before the place for candidates; never changes
+        self._default: tuple[int, bool] | None = None  # how good the destination in m= and c= is; grows
+        self._before: list[str] = []  # the text's lines before the place for candidates; m= and c= may change
         self._added: list[str] = []  # the lines that were added; grows
         self._after: list[str] = []  # the text's lines from a=end-of-candidates on; never changes
         for line in lines:
@@ -137,6 +143,16 @@ class Section:
         """Add ``a=`` and *line*, before the end of candidates."""
         place = len(self._added) - (self._added[-1:] == [_END])
         self._added.insert(place, f"a={line}")
+
+    def prefer(self, candidate: CandidateAttribute) -> None:
+        """Make *candidate* the default destination, if it is better than the one there is."""
+        rank = (_DESTINATIONS.get(candidate.type, 0), ":" not in candidate.address)
+        if self._default is None or rank > self._default:
+            self._default = rank
+            family = "IP4" if rank[1] else "IP6"
+            for number, line in enumerate(self._before):
+                line = re.sub(r"^(m=\S+) \d+", rf"\1 {candidate.port}", line)
+                self._before[number] = re.sub(r"^c=IN IP[46] [^\r\n]*", f"c=IN {family} {candidate.address}", line)
 
     def end_candidates(self) -> None:
         """Add ``a=end-of-candidates``."""
@@ -199,6 +215,13 @@ class Description:
         """Add the candidate *line* ("candidate:...") to the section at *index*."""
         self.sections[index].add_candidate(line)
         self._value = None
+
+    def add_local_candidate(self, index: int, line: str) -> None:
+        """Add the candidate *line* of our own, and make it the default destination if it is the best so far."""
+        self.add_candidate(index, line)
+        candidate = parse_candidate(line)
+        if candidate is not None:
+            self.sections[index].prefer(candidate)
 
     def end_candidates(self, index: int) -> None:
         """Add the end of candidates to the section at *index*, unless it is there."""

@@ -29,6 +29,16 @@ from ._description import Description
 from ._errors import ArgumentTypeError, InvalidStateError, OperationError
 from ._webidl import dom_string, members, nullable, unsigned_short
 
+# No port at all, and those of other protocols, which nobody must be made to talk to (Fetch, section 2.10, bad port).
+BAD_PORTS = frozenset(
+    int(port)
+    for port in """
+    0 1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109 110 111 113 115 117 119 123
+    135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532 540 548 554 556 563 587 601 636 989 990 993 995
+    1719 1720 1723 2049 3659 4045 4190 5060 5061 6000 6566 6665 6666 6667 6668 6669 6679 6697 10080
+    """.split()  # noqa: SIM905
+)
+
 _MEMBERS = ("candidate", "sdpMid", "sdpMLineIndex", "usernameFragment")
 
 
@@ -146,4 +156,9 @@ def _ended(index: int, ufrag: str | None, *descriptions: Description | None) -> 
 
 def _usable(candidate: CandidateAttribute | None) -> bool:
     """Whether a check could be sent to it: RTP and RTCP share one component, which is UDP."""
-    return candidate is not None and candidate.component == 1 and candidate.protocol == "udp" and candidate.port > 0
+    return (
+        candidate is not None
+        and candidate.component == 1
+        and candidate.protocol == "udp"
+        and candidate.port not in BAD_PORTS
+    )

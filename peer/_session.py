@@ -21,7 +21,7 @@ import aiortc.events
 
 from . import _remote
 from ._aiortc import Engine, guard
-from ._configuration import Configuration
+from ._configuration import Configuration, changed_configuration
 from ._description import Description, RTCSessionDescription, trickling, without_candidates
 from ._errors import InvalidAccessError, InvalidModificationError, NotSupportedError, OperationError, translated
 from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
@@ -63,9 +63,11 @@ class Session:
         self.engine = Engine(
             self.transports.make_agent,
             bundle_policy=configuration.bundle_policy,
+            certificates=configuration.certificates,
             dtls_changed=self.transports.dtls_changed,
             channel_opened=self._channel_opened,
         )
+        self.transports.fill_pool()
 
     # Operations. Each is called when its turn on the chain has come, and raises what rejects the call at once.
 
@@ -119,6 +121,16 @@ class Session:
             self.transports.heed(addition, self._remote_mid(addition))
         return self._tasks.run("addIceCandidate", partial(self._write_remote, additions))
 
+    def set_configuration(self, given: Any, **keywords: Any) -> None:
+        """Change the configuration; it counts from the next gathering on (webrtc-pc 4.4.1.6)."""
+        described = bool(self.pending_local or self.current_local)
+        self.transports.configuration = changed_configuration(
+            self.transports.configuration, described, given, **keywords
+        )
+        if not described:
+            self.transports.empty_pool()  # its candidates may be those of other servers
+            self.transports.fill_pool()
+
     def when_complete(self) -> Promise[None]:
         """Fulfilled when the ICE gathering state is complete. Abandoned by close()."""
         promise: Promise[None] = Promise("gathering_complete")
@@ -164,7 +176,7 @@ class Session:
             if known and known.owner and section.ufrag:
                 lines, ended = self.transports.gathering.known(known.agent, section.ufrag)
                 for line in lines:
-                    description.add_candidate(index, line)
+                    description.add_local_candidate(index, line)
                 if ended:
                     description.end_candidates(index)
         self._last_created[type] = description.value.sdp
@@ -220,6 +232,7 @@ class Session:
             self._fire(Event("signalingstatechange"))
         if state == "stable":
             self.transports.begin_checks()
+            self.transports.empty_pool()
 
     def _write_remote(self, additions: list[_remote.Addition]) -> None:
         for addition in additions:
@@ -245,6 +258,7 @@ class Session:
             self.signaling_state = "closed"
             self.transports.close()
             self._tasks.close()
+            self.transports.empty_pool()
             self.chain.abandon()
             for promise in self._complete:
                 promise.abandon()
@@ -259,6 +273,7 @@ class Session:
             await asyncio.wait(self._work)
         try:
             await self.engine.shut_down()
+            await self.transports.shut_down()
         except Exception as error:
             ended.reject(error)
         ended.resolve(None)

@@ -7,21 +7,23 @@ task, before the first event of that task is fired: first the transport's events
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from aiortc import RTCIceParameters
 
 from . import _remote
-from ._agent import Agent, SelectedPair
-from ._aioice import LocalCandidate, ServerError
+from ._agent import Agent
 from ._aiortc import Media
 from ._candidate import CandidateAttribute, RTCIceCandidate, peer_reflexive
 from ._configuration import Configuration
 from ._description import Description
 from ._events import Event, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent
+from ._facts import LocalCandidate, SelectedPair, ServerError
 from ._gathering import Announce, ConnectionState, Gathering, Step, TransportState, Write
 from ._ice_transport import RTCIceCandidatePair, to_nobody
+from ._priorities import Foundations
 from ._states import connection_state, ice_connection_state
 from ._tasks import TaskQueue
 
@@ -45,18 +47,64 @@ class Transports:
         self.ice_connection_state = "new"  # changes with the states of the ICE transports, and in close()
         self.connection_state = "new"  # changes with the states of the ICE and DTLS transports, and in close()
         self.on_complete: list[Callable[[], None]] = []  # called, and emptied, when gathering is complete
-        self._configuration = configuration
+        self.configuration = configuration  # changes with setConfiguration
+        self._foundations = Foundations()
+        self._pool: list[Agent] = []  # agents that gather before there is a transport for them; see fill_pool()
+        # What was found on agents that no local description has yet, in order; see described_locally().
+        self._early: dict[Agent, list[Callable[[], None]]] = {}
+        self._described: set[Agent] = set()  # those that a local description has
+        self._discarded: set[asyncio.Task[None]] = set()  # agents of the pool that are being closed
         self._tasks = tasks
         self._fire = fire
         self._media = media
         self._local = local
 
     def make_agent(self, username: str, password: str) -> Agent:
-        """An agent for a new transport."""
+        """An agent for a new transport: one of the pool, or else a new one with these credentials."""
+        return self._pool.pop(0) if self._pool else self._new_agent(username, password)
+
+    def fill_pool(self) -> None:
+        """Make the pool as large as is configured, by gathering or by discarding (RFC 9429, section 3.5.4).
+
+        All its agents have the same credentials, as all m-lines of an offer have. Needs a running loop unless the pool
+        is empty.
+        """
+        size = self.configuration.ice_candidate_pool_size
+        discarded, self._pool = self._pool[size:], self._pool[:size]
+        for agent in discarded:
+            self._discard(agent)
+        while len(self._pool) < size:
+            known = self._pool[0] if self._pool else None
+            agent = self._new_agent(known.local_username if known else None, known.local_password if known else None)
+            self._early[agent] = []
+            self._pool.append(agent)
+            agent.gather(self.configuration.ice_servers, self._relay_only)
+
+    def empty_pool(self) -> None:
+        """Discard what is left of the pool."""
+        while self._pool:
+            self._discard(self._pool.pop())
+
+    async def shut_down(self) -> None:
+        """Wait until the discarded agents are closed."""
+        if self._discarded:
+            await asyncio.wait(self._discarded)
+
+    def _discard(self, agent: Agent) -> None:
+        self._early.pop(agent, None)
+        task = asyncio.get_running_loop().create_task(agent.close())
+        self._discarded.add(task)
+        task.add_done_callback(self._discarded.discard)
+
+    @property
+    def _relay_only(self) -> bool:
+        return self.configuration.ice_transport_policy == "relay"
+
+    def _new_agent(self, username: str | None, password: str | None) -> Agent:
         return Agent(
             self,
-            self._configuration.ice_servers,
-            relay_only=self._configuration.ice_transport_policy == "relay",
+            relay_only=self._relay_only,
+            foundations=self._foundations,
             local_username=username,
             local_password=password,
         )
@@ -71,8 +119,12 @@ class Transports:
             if slots.role == "unknown" and description.type == "offer":
                 slots.role = "controlling"
                 media.agent.ice_controlling = True
-            if media.agent.gather():
+            if media.agent not in self._described:
+                self._described.add(media.agent)
+                media.agent.gather(self.configuration.ice_servers, self._relay_only)
                 self._report(partial(self.gathering.began, media.agent, mid, index, ufrag))
+                for fact in self._early.pop(media.agent, ()):
+                    fact()
 
     def described_remotely(self, description: Description) -> None:
         """A remote description was set: its transports have parameters and a role."""
@@ -134,14 +186,13 @@ class Transports:
 
     def candidate_found(self, agent: Agent, ufrag: str, candidate: LocalCandidate) -> None:
         """See AgentObserver."""
-        self._report(
-            partial(self.gathering.found, agent, ufrag, candidate.text, candidate.url, candidate.relay_protocol)
-        )
+        found = partial(self.gathering.found, agent, ufrag, candidate.text, candidate.url, candidate.relay_protocol)
+        self._tell(agent, partial(self._report, found))
 
     def gathering_ended(self, agent: Agent, ufrag: str) -> None:
         """See AgentObserver."""
-        self._report(partial(self.gathering.ended, agent, ufrag))
-        self._report(partial(self.gathering.settled, agent))
+        self._tell(agent, partial(self._report, partial(self.gathering.ended, agent, ufrag)))
+        self._tell(agent, partial(self._report, partial(self.gathering.settled, agent)))
 
     def server_failed(self, agent: Agent, error: ServerError) -> None:
         """See AgentObserver."""
@@ -153,7 +204,7 @@ class Transports:
             errorCode=error.code,
             errorText=error.text,
         )
-        self._tasks.post(partial(self._fire, event))
+        self._tell(agent, partial(self._tasks.post, partial(self._fire, event)))
 
     def ice_changed(self, agent: Agent, state: str, pair: SelectedPair | None) -> None:
         """See AgentObserver."""
@@ -167,6 +218,13 @@ class Transports:
         """The state of a DTLS transport has changed."""
         self._tasks.post(self._derive_states)
 
+    def _tell(self, agent: Agent, fact: Callable[[], None]) -> None:
+        """Let *fact* be known: now, or when a local description has the agent ("release early candidates")."""
+        if agent in self._early:
+            self._early[agent].append(fact)
+        else:
+            fact()
+
     def _report(self, decide: Callable[[], list[Step]]) -> None:
         """Queue a task that takes the steps *decide* will name."""
         self._tasks.post(lambda: self._take(decide()))
@@ -175,7 +233,7 @@ class Transports:
         for step in steps:
             match step:
                 case Write(index, ufrag, line):
-                    _remote.write(_remote.Addition(index, ufrag, line, None), self._local())
+                    self._write(index, ufrag, line)
                 case Announce(candidate, transport):
                     if transport is not None:
                         transport.slots.local_candidates.append(candidate)
@@ -188,6 +246,14 @@ class Transports:
                     self._fire(Event("icegatheringstatechange"))
                     if state == "complete":
                         self._tasks.post(self._complete)
+
+    def _write(self, index: int, ufrag: str, line: str) -> None:
+        for description in self._local():
+            if description is not None and description.carries(index, ufrag):
+                if line:
+                    description.add_local_candidate(index, line)
+                else:
+                    description.end_candidates(index)
 
     def _complete(self) -> None:
         waiting, self.on_complete = self.on_complete, []

@@ -1,0 +1,86 @@
+"""The facts that ICE tells: the words in which a generation speaks to its agent, and an agent to its connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol
+
+G = TypeVar("G", contravariant=True)
+A = TypeVar("A", contravariant=True)
+
+
+@dataclass(frozen=True)
+class LocalCandidate:
+    """A candidate of ours, as it goes over the wire, and the server it came from."""
+
+    text: str
+    url: str | None = None
+    relay_protocol: RTCIceServerTransportProtocol | None = None
+
+
+@dataclass(frozen=True)
+class ServerError:
+    """Why a STUN or TURN server yielded no candidate (webrtc-pc 4.8.3)."""
+
+    url: str
+    code: int  # the server's STUN error code, or 701
+    text: str
+    address: str | None = None  # ours, from which it was asked, if that is the address of a candidate
+    port: int | None = None  # likewise
+
+
+@dataclass(frozen=True)
+class SelectedPair:
+    """The pair that datagrams are sent on."""
+
+    local: CandidateAttribute
+    remote: CandidateAttribute
+
+
+class Observer(Protocol[G]):
+    """Who is told what happens to a generation."""
+
+    def candidate_found(self, generation: G, candidate: LocalCandidate) -> None:
+        """A local candidate was found."""
+
+    def server_failed(self, generation: G, error: ServerError) -> None:
+        """A server yielded no candidate."""
+
+    def gathering_ended(self, generation: G) -> None:
+        """There will be no more local candidates."""
+
+    def checking(self, generation: G) -> None:
+        """Checks have begun: there is a remote candidate."""
+
+    def selected(self, generation: G, pair: SelectedPair) -> None:
+        """A pair was nominated; the first one, or another one."""
+
+    def role_changed(self, generation: G) -> None:
+        """The remote side has the same role, and won the conflict."""
+
+    def failed(self, generation: G) -> None:
+        """No pair works, none will, or consent was lost on the one that did."""
+
+    def datagram_received(self, data: bytes) -> None:
+        """A datagram arrived that is no STUN message."""
+
+
+class AgentObserver(Protocol[A]):
+    """Who is told what happens to an agent, and with which generation (its ufrag)."""
+
+    def candidate_found(self, agent: A, ufrag: str, candidate: LocalCandidate) -> None:
+        """A local candidate was found."""
+
+    def server_failed(self, agent: A, error: ServerError) -> None:
+        """A STUN or TURN server yielded no candidate."""
+
+    def gathering_ended(self, agent: A, ufrag: str) -> None:
+        """The generation has no more candidates."""
+
+    def ice_changed(self, agent: A, state: str, pair: SelectedPair | None) -> None:
+        """The agent has entered an RTCIceTransportState, or selected a pair, or both."""
+
+    def role_changed(self, agent: A, role: str) -> None:
+        """The agent has lost a role conflict."""
