@@ -29,7 +29,7 @@ from aioice.candidate import candidate_priority
 
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
 from ._configuration import IceServer
-from ._facts import LocalCandidate, Observer, SelectedPair, ServerError
+from ._facts import CheckedPair, LocalCandidate, Observer, SelectedPair, ServerError
 from ._priorities import Foundations, local_preference, ranked
 from ._upstream import require
 
@@ -311,8 +311,8 @@ class Generation(aioice.Connection):
             self.pair = pair
             if first:
                 self._succeed()
-            selected = SelectedPair(_attribute(pair.local_candidate), _attribute(pair.remote_candidate))
-            self.observer.selected(self, selected)
+            local, remote = _attribute(pair.local_candidate), _attribute(pair.remote_candidate)
+            self.observer.selected(self, SelectedPair(local, remote))
         return complete
 
     def _succeed(self) -> None:
@@ -360,6 +360,18 @@ class Generation(aioice.Connection):
         # There is one component. aioice would take it away when the remote side ends without a candidate, and could not
         # succeed any more with one that it learns from a check.
         pass
+
+    def checked_pairs(self) -> list[CheckedPair]:
+        """The check list."""
+        return [
+            CheckedPair(
+                _attribute(pair.local_candidate),
+                _attribute(pair.remote_candidate),
+                pair.state.name.lower().replace("_", "-"),
+                pair is self.pair,
+            )
+            for pair in self._check_list
+        ]
 
     # What the sockets receive
 

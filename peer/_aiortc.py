@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import aiortc
 from aiortc import sdp
 from aiortc.events import RTCTrackEvent
+from aiortc.stats import RTCTransportStats
 
 from ._agent import Agent
 from ._ice_transport import RTCIceTransport
@@ -37,6 +38,7 @@ require(
             "_RTCPeerConnection__seenMids",
             "_RTCPeerConnection__updateConnectionState",
         ),
+        aiortc.RTCDtlsTransport: ("_get_stats",),
         aiortc.RTCIceGatherer: ("_connection",),
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
         aiortc.RTCSctpTransport: ("_bundled", "mid"),
@@ -145,6 +147,15 @@ class Engine(aiortc.RTCPeerConnection):
             for mid, dtls, bundled in found
             if mid is not None
         }
+
+    def transport_stats(self) -> list[tuple[Agent, RTCTransportStats]]:
+        """What aiortc reports of each transport that an m-line uses."""
+        used = [t.receiver.transport for t in self.getTransceivers()] + ([self.sctp.transport] if self.sctp else [])
+        return [
+            (self._agents[dtls.transport], stats)
+            for dtls in dict.fromkeys(used)
+            for stats in dtls._get_stats().values()
+        ]
 
     def _RTCPeerConnection__createDtlsTransport(self) -> aiortc.RTCDtlsTransport:
         dtls: aiortc.RTCDtlsTransport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]

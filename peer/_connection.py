@@ -331,8 +331,15 @@ class RTCPeerConnection(EventTarget):
         return self._session.engine.sctp
 
     async def getStats(self) -> aiortc.RTCStatsReport:
-        """What aiortc reports of its senders and receivers."""
-        return await self._session.engine.getStats()
+        """What aiortc reports of its senders and receivers, and the entries of ICE (webrtc-pc 8.2).
+
+        The latter are those of type transport, local-candidate, remote-candidate and candidate-pair, with the members
+        of the W3C's webrtc-stats.
+        """
+        report = await self._session.engine.getStats()
+        for entry in self._session.transports.stats(self._session.engine.transport_stats()):
+            report.add(entry)
+        return report
 
     # The end
 

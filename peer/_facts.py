@@ -39,6 +39,14 @@ class SelectedPair:
     remote: CandidateAttribute
 
 
+@dataclass(frozen=True)
+class CheckedPair(SelectedPair):
+    """A pair on the check list."""
+
+    state: str  # an RTCStatsIceCandidatePairState: "frozen", "waiting", "in-progress", "succeeded" or "failed"
+    nominated: bool
+
+
 class Observer(Protocol[G]):
     """Who is told what happens to a generation."""
 

@@ -8,10 +8,11 @@ task, before the first event of that task is fired: first the transport's events
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from aiortc import RTCIceParameters
+from aiortc.stats import RTCStats, RTCTransportStats
 
 from . import _remote
 from ._agent import Agent
@@ -25,6 +26,7 @@ from ._gathering import Announce, ConnectionState, Gathering, Step, TransportSta
 from ._ice_transport import RTCIceCandidatePair, to_nobody
 from ._priorities import Foundations
 from ._states import connection_state, ice_connection_state
+from ._stats import transport_entries
 from ._tasks import TaskQueue
 
 
@@ -165,6 +167,17 @@ class Transports:
                     usernameFragment=addition.ufrag,
                 )
             )
+
+    def stats(self, reported: Iterable[tuple[Agent, RTCTransportStats]]) -> list[RTCStats]:
+        """The entries of the transports that are negotiated; *reported* is what aiortc says of all."""
+        return [
+            entry
+            for agent, transport in reported
+            if agent in self.gathering.transports
+            for entry in transport_entries(
+                transport, agent.slots, agent.newest.checked_pairs(), partial(self._pair, agent)
+            )
+        ]
 
     def close(self) -> None:
         """Enter the last state; nothing is fired."""

@@ -1,0 +1,127 @@
+"""The statistics of ICE (webrtc-stats: transport, local-candidate, remote-candidate, candidate-pair). Pure.
+
+Entries are dataclasses like aiortc's, with the members of the standard; a member that is not known is None. Identifiers
+are made from the transport's, so that they stay the same from one report to the next.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from aiortc.stats import RTCStats, RTCTransportStats
+
+from ._candidate import RTCIceCandidate
+from ._facts import CheckedPair
+from ._ice_transport import IceTransportSlots, RTCIceCandidatePair
+
+
+@dataclass
+class TransportStats(RTCTransportStats):
+    """RTCTransportStats with what ICE adds to it."""
+
+    iceState: str
+    iceLocalUsernameFragment: str | None
+    selectedCandidatePairId: str | None
+    rtcpTransportStatsId: str | None = None
+
+
+@dataclass
+class IceCandidateStats(RTCStats):
+    """RTCIceCandidateStats: one local or remote candidate."""
+
+    transportId: str
+    address: str | None
+    port: int | None
+    protocol: str | None
+    candidateType: str | None
+    priority: int | None
+    url: str | None
+    relayProtocol: str | None
+    foundation: str | None
+    relatedAddress: str | None
+    relatedPort: int | None
+    usernameFragment: str | None
+    tcpType: str | None
+
+
+@dataclass
+class IceCandidatePairStats(RTCStats):
+    """RTCIceCandidatePairStats: two candidates and the state of their check."""
+
+    transportId: str
+    localCandidateId: str
+    remoteCandidateId: str
+    state: str
+    nominated: bool
+
+
+def transport_entries(
+    transport: RTCTransportStats,
+    slots: IceTransportSlots,
+    checked: Iterable[CheckedPair],
+    pair_of: Callable[[CheckedPair], RTCIceCandidatePair],
+) -> list[RTCStats]:
+    """All entries of one transport: *transport* is aiortc's, *checked* the pairs its agent knows."""
+    candidates: dict[tuple[str, RTCIceCandidate], IceCandidateStats] = {}
+
+    def candidate_id(kind: str, candidate: RTCIceCandidate) -> str:
+        known = candidates.get((kind, candidate))
+        if known is None:
+            number = sum(1 for other, _ in candidates if other == kind)
+            known = _candidate(transport, kind, f"{transport.id}_{kind}_{number}", candidate)
+            candidates[kind, candidate] = known
+        return known.id
+
+    for candidate in slots.local_candidates:
+        candidate_id("local-candidate", candidate)
+    for candidate in slots.remote_candidates:
+        candidate_id("remote-candidate", candidate)
+    pairs: list[RTCStats] = []
+    selected = None
+    for check in checked:
+        pair = pair_of(check)
+        local, remote = candidate_id("local-candidate", pair.local), candidate_id("remote-candidate", pair.remote)
+        id = f"{transport.id}_pair_{local.rpartition('_')[2]}_{remote.rpartition('_')[2]}"
+        entry = IceCandidatePairStats(
+            timestamp=transport.timestamp,
+            type="candidate-pair",
+            id=id,
+            transportId=transport.id,
+            localCandidateId=local,
+            remoteCandidateId=remote,
+            state=check.state,
+            nominated=check.nominated,
+        )
+        pairs.append(entry)
+        if pair == slots.selected_pair:
+            selected = id
+    whole = TransportStats(
+        **{f.name: getattr(transport, f.name) for f in dataclasses.fields(RTCTransportStats)} | {"iceRole": slots.role},
+        iceState=slots.state,
+        iceLocalUsernameFragment=slots.local_parameters.usernameFragment if slots.local_parameters else None,
+        selectedCandidatePairId=selected,
+    )
+    return [whole, *candidates.values(), *pairs]
+
+
+def _candidate(transport: RTCTransportStats, kind: str, id: str, candidate: RTCIceCandidate) -> IceCandidateStats:
+    return IceCandidateStats(
+        timestamp=transport.timestamp,
+        type=kind,
+        id=id,
+        transportId=transport.id,
+        address=candidate.address,
+        port=candidate.port,
+        protocol=candidate.protocol,
+        candidateType=candidate.type,
+        priority=candidate.priority,
+        url=candidate.url,
+        relayProtocol=candidate.relayProtocol,
+        foundation=candidate.foundation,
+        relatedAddress=candidate.relatedAddress,
+        relatedPort=candidate.relatedPort,
+        usernameFragment=candidate.usernameFragment,
+        tcpType=candidate.tcpType,
+    )

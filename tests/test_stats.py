@@ -1,0 +1,47 @@
+"""getStats: the entries of ICE, tied together by their identifiers."""
+
+from __future__ import annotations
+
+from peers import Tone, negotiate, open_peers, opened, reached, trickle
+
+
+def of_type(report, type):
+    return [entry for entry in report.values() if entry.type == type]
+
+
+async def test_a_connection_reports_its_transport_candidates_and_pairs():
+    async with open_peers(None, None) as (offerer, answerer):
+        trickle(offerer, answerer)
+        offerer.addTrack(Tone())
+        open_ = opened(offerer.createDataChannel("chat"))
+        await negotiate(offerer, answerer)
+        await open_
+        await offerer.gathering_complete()
+        await reached(offerer, "connectionState", "connected")
+        report = await offerer.getStats()
+        assert all(key == entry.id for key, entry in report.items())
+
+        (transport,) = of_type(report, "transport")
+        assert (transport.iceRole, transport.iceState, transport.dtlsState) == ("controlling", "connected", "connected")
+        assert f"a=ice-ufrag:{transport.iceLocalUsernameFragment}\r\n" in offerer.localDescription.sdp
+        assert transport.bytesSent > 0
+
+        ice = offerer.sctp.transport.iceTransport
+        local = of_type(report, "local-candidate")
+        assert [(c.address, c.port, c.candidateType) for c in local] == [
+            (c.address, c.port, c.type) for c in ice.getLocalCandidates()
+        ]
+        pair = report[transport.selectedCandidatePairId]
+        assert (pair.type, pair.state, pair.nominated) == ("candidate-pair", "succeeded", True)
+        selected = ice.getSelectedCandidatePair()
+        assert report[pair.localCandidateId].port == selected.local.port
+        assert report[pair.remoteCandidateId].port == selected.remote.port
+        assert {entry.transportId for entry in [*local, pair, *of_type(report, "remote-candidate")]} == {transport.id}
+        assert of_type(report, "outbound-rtp")[0].transportId == transport.id
+        assert list(await offerer.getStats()) == list(report)
+
+
+async def test_a_connection_without_negotiation_reports_no_transport():
+    async with open_peers(None) as (peer,):
+        peer.createDataChannel("chat")
+        assert of_type(await peer.getStats(), "local-candidate") == []
