@@ -2,7 +2,6 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-export PYTHONASYNCIODEBUG = 1
 
 demo: $(BIN)/ready
 	$(BIN)/python -m examples.demo
@@ -13,6 +12,10 @@ demo-open: $(BIN)/ready
 test: $(BIN)/ready
 	sh tests/install_packages.sh
 	$(BIN)/pytest --cov --cov-report=term
+
+conformance: $(BIN)/ready
+	sh tests/install_packages.sh
+	$(BIN)/pytest tests/conformance -q --table
 
 lint: $(BIN)/ready
 	$(BIN)/ruff check .
@@ -33,4 +36,4 @@ $(BIN)/ready: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-.PHONY: demo demo-open test lint format clean
+.PHONY: demo demo-open test conformance lint format clean

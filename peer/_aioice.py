@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 import aioice
@@ -35,6 +36,20 @@ from ._upstream import require
 
 logger = logging.getLogger(__name__)
 
+# Not underscored, but not among the names that aioice lists either.
+_UNLISTED = {
+    ice: (
+        "CandidatePair",
+        "StunProtocol",
+        "get_host_addresses",
+        "get_or_create_mdns_protocol",
+        "relayed_candidate",
+        "server_reflexive_candidate",
+    ),
+    mdns: ("is_mdns_hostname",),
+    stun: ("TransactionFailed", "TransactionTimeout"),
+}
+require("aioice", _UNLISTED)
 require(
     "aioice",
     {
@@ -144,10 +159,10 @@ class Generation(aioice.Connection):
                 p for p in self._protocols if p.local_candidate.type == "host" and ":" not in p.local_candidate.host
             ]
             ranks = [local_preference(self._hosts[b.local_candidate.host], len(servers), number) for b in bases]
-            queries = [self._reflexive(server, *base) for base in zip(bases, ranks, strict=True)]
+            queries = [partial(self._reflexive, server, *base) for base in zip(bases, ranks, strict=True)]
         else:
             bases = []
-            queries = [self._relayed(server, local_preference(number))]
+            queries = [partial(self._relayed, server, local_preference(number))]
         outcomes = await asyncio.gather(*[self._bounded(query) for query in queries])
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures and len(failures) == len(outcomes):
@@ -157,11 +172,11 @@ class Generation(aioice.Connection):
             logger.info("%s %s", self, error)
             self.observer.server_failed(self, error)
 
-    async def _bounded(self, query: Coroutine[Any, Any, None]) -> Exception | None:
+    async def _bounded(self, query: Callable[[], Coroutine[Any, Any, None]]) -> Exception | None:
         """Run *query*, but not for ever; return how it failed."""
         try:
             async with asyncio.timeout(GATHERING_TIMEOUT):
-                await query
+                await query()
         except Exception as error:
             return error
         return None

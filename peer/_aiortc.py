@@ -11,9 +11,11 @@ given descriptions without candidates, and an empty list of ICE servers, for its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import aiortc
 from aiortc import sdp
@@ -38,6 +40,7 @@ require(
             "_RTCPeerConnection__seenMids",
             "_RTCPeerConnection__updateConnectionState",
         ),
+        aiortc.RTCDataChannel: ("_setReadyState",),
         aiortc.RTCDtlsTransport: ("_get_stats",),
         aiortc.RTCIceGatherer: ("_connection",),
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
@@ -54,7 +57,7 @@ class Media:
     mid: str
     agent: Agent
     dtls_state: str
-    owner: bool  # whether the transport was made for this m-line; the others share it
+    stopped: bool  # whether its transceiver is
 
 
 class Engine(aiortc.RTCPeerConnection):
@@ -75,6 +78,7 @@ class Engine(aiortc.RTCPeerConnection):
         self._make_agent = make_agent
         self._dtls_changed = dtls_changed
         self._agents: dict[aiortc.RTCIceTransport, Agent] = {}  # grows with each transport
+        self._channels: WeakSet[aiortc.RTCDataChannel] = WeakSet()  # those of ours that somebody still has
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
         self._tracks: list[aiortc.MediaStreamTrack] = []  # found by the description being applied
         self.on("track", self._tracks.append)
@@ -117,6 +121,7 @@ class Engine(aiortc.RTCPeerConnection):
 
     async def apply_remote(self, type: str, text: str) -> list[RTCTrackEvent]:
         """Hand over the remote description *text*, which has no candidates; return the tracks that came with it."""
+        self._keep_shared_transports()
         self._tracks.clear()
         await super().setRemoteDescription(aiortc.RTCSessionDescription(text, type))
         return [
@@ -125,6 +130,21 @@ class Engine(aiortc.RTCPeerConnection):
             for t in self.getTransceivers()
             if t.receiver.track is track
         ]
+
+    def _keep_shared_transports(self) -> None:
+        # aiortc stops the transport of whatever joins a group, unless it counts as bundled. When another m-line than
+        # before comes first in a group, that would be the transport that all of them share.
+        users: list[Any] = [(t, t.receiver.transport) for t in self.getTransceivers()]
+        users += [(self.sctp, self.sctp.transport)] if self.sctp is not None else []
+        shared = Counter(transport for _, transport in users)
+        for user, transport in users:
+            user._bundled = user._bundled or shared[transport] > 1
+
+    async def stop(self, mids: Collection[str]) -> None:
+        """Stop the transceivers of these m-lines, which were rejected."""
+        for transceiver in self.getTransceivers():
+            if transceiver.mid in mids:
+                await transceiver.stop()
 
     @staticmethod
     def parses(text: str) -> bool:
@@ -139,13 +159,16 @@ class Engine(aiortc.RTCPeerConnection):
 
     def media(self) -> dict[str, Media]:
         """The m-lines that have a mid, by mid."""
-        found = [(t.mid, t.receiver.transport, t._bundled) for t in self.getTransceivers()]
+        found = [(t.mid, t.receiver.transport, t.stopped) for t in self.getTransceivers()]
         if self.sctp is not None:
-            found.append((self.sctp.mid, self.sctp.transport, self.sctp._bundled))
+            found.append((self.sctp.mid, self.sctp.transport, False))
         return {
-            mid: Media(mid, self._agents[dtls.transport], dtls.state, not bundled)
-            for mid, dtls, bundled in found
+            mid: Media(mid, self._agents[dtls.transport], dtls.state, stopped)
+            for mid, dtls, stopped in found
+            # There is no transport where aiortc bundled with an m-line that does not exist.
             if mid is not None
+            and dtls is not None
+            and dtls is not None  # aiortc leaves none where it bundled with an m-line that is not there
         }
 
     def transport_stats(self) -> list[tuple[Agent, RTCTransportStats]]:
@@ -156,6 +179,13 @@ class Engine(aiortc.RTCPeerConnection):
             for dtls in dict.fromkeys(used)
             for stats in dtls._get_stats().values()
         ]
+
+    def createDataChannel(self, *args: Any, **options: Any) -> aiortc.RTCDataChannel:
+        """Make a channel whose listeners can break nothing, and which is closed with the connection."""
+        channel = super().createDataChannel(*args, **options)
+        self._channels.add(channel)
+        guard(channel)
+        return channel
 
     def _RTCPeerConnection__createDtlsTransport(self) -> aiortc.RTCDtlsTransport:
         dtls: aiortc.RTCDtlsTransport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
@@ -168,6 +198,8 @@ class Engine(aiortc.RTCPeerConnection):
         transport._connection = agent
         transport._recv, transport._send = agent.recv, agent.send
         self._agents[transport] = agent
+        for emitter in (transport.iceGatherer, transport, dtls):
+            guard(emitter)
         dtls.on("statechange", self._dtls_changed)
         dtls.iceTransport = RTCIceTransport(agent.slots)  # type: ignore[attr-defined]
         return dtls
@@ -201,9 +233,13 @@ class Engine(aiortc.RTCPeerConnection):
                 for task in self._connecting:
                     task.cancel()
                 await asyncio.wait(self._connecting, timeout=0)
-            await super().close()
-            for agent in self._agents.values():  # aiortc forgets those it was about to stop when it was interrupted
-                await agent.close()
+            try:
+                await super().close()
+            finally:
+                for transport in self._agents:  # aiortc forgets some when it is interrupted, or fails
+                    await transport.stop()
+                for channel in self._channels:  # and those that never got an identifier
+                    channel._setReadyState("closed")
         finally:
             for agent in self._agents.values():
                 agent.abort()

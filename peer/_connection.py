@@ -10,19 +10,20 @@ import aiortc
 import aiortc.sdp
 
 from . import _remote
-from ._aiortc import guard, utf8
+from ._aiortc import utf8
 from ._candidate import RTCIceCandidate
 from ._configuration import configuration
 from ._description import Description, RTCSessionDescription, description_init
 from ._errors import ArgumentTypeError, InvalidStateError, NotSupportedError, translated
 from ._events import EventTarget, event_handler
-from ._promise import Promise, rejected, resolved
+from ._promise import Promise, promised, rejected, resolved
 from ._session import Session
-from ._webidl import members
+from ._webidl import members as _members
 
 T = TypeVar("T")
 
 _NEVER: Any = object()  # stands for an argument that was not given
+_TRANSCEIVER_MEMBERS = ("direction", "sendEncodings", "streams")
 _CHANNEL_MEMBERS = ("ordered", "maxPacketLifeTime", "maxRetransmits", "protocol", "negotiated", "id")
 
 
@@ -30,7 +31,9 @@ class RTCPeerConnection(EventTarget):
     """A connection to another peer, as a browser has it.
 
     *configuration* is the browser's dictionary, an :class:`RTCConfiguration`, or nothing; its members can also be given
-    as keywords. There is no default ICE server. Raises what :func:`configuration` says.
+    as keywords. There is no default ICE server. Raises an error named SyntaxError for a URL that is none,
+    NotSupportedError for one that cannot be used, InvalidAccessError for a TURN server without credentials and for a
+    certificate that has expired, and TypeError for what is no configuration.
 
     createOffer, createAnswer, setLocalDescription, setRemoteDescription and addIceCandidate take their turn on the
     operations chain when they are called, whether or not what they return is awaited. It can be awaited more than once,
@@ -140,6 +143,7 @@ class RTCPeerConnection(EventTarget):
         """The remote description of a negotiation under way, with the candidates added since."""
         return _value(self._session.pending_remote)
 
+    @promised
     def createOffer(
         self, options: Mapping[str, Any] | None = None, /, **members: Any
     ) -> Promise[RTCSessionDescription]:
@@ -149,35 +153,47 @@ class RTCPeerConnection(EventTarget):
         InvalidStateError unless the signaling state is stable or have-local-offer, and with NotSupportedError for
         ``iceRestart``.
         """
-        if {**(options or {}), **members}.get("iceRestart"):
+        try:
+            init = {**_members(options, ("iceRestart",), "options"), **members}
+        except TypeError as error:
+            return rejected("createOffer", error)
+        if init.get("iceRestart"):
             return rejected("createOffer", NotSupportedError("this version cannot restart ICE"))
         return self._chain("createOffer", self._session.create_offer)
 
+    @promised
     def createAnswer(self) -> Promise[RTCSessionDescription]:
         """Create an answer (webrtc-pc 4.4.2). Rejects with InvalidStateError unless there is a remote offer."""
         return self._chain("createAnswer", self._session.create_answer)
 
-    def setLocalDescription(self, description: Any = None, /, **members: Any) -> Promise[None]:
+    @promised
+    def setLocalDescription(
+        self, description: Any = None, *, type: str | None = None, sdp: str | None = None
+    ) -> Promise[None]:
         """Set an offer or answer that was just created, or create and set it when called without (webrtc-pc 4.4.2).
 
         Begins to gather candidates and does not wait for any: they come with icecandidate events. Send the description
         before them. Rejects with InvalidStateError if there can be no such description now, with
-        InvalidModificationError if it is not the one that was created last, and with TypeError if it is none.
+        InvalidModificationError if it is not the one that was created last, with TypeError if it is none, and with
+        NotSupportedError for a rollback or a pranswer.
         """
         try:
-            init = {**description_init(description), **description_init(members)}
+            init = description_init(description, type, sdp)
         except TypeError as error:
             return rejected("setLocalDescription", error)
         return self._chain("setLocalDescription", lambda: self._session.set_local(init))
 
-    def setRemoteDescription(self, description: Any = None, /, **members: Any) -> Promise[None]:
+    @promised
+    def setRemoteDescription(
+        self, description: Any = None, *, type: str | None = None, sdp: str | None = None
+    ) -> Promise[None]:
         """Set the offer or answer of the remote side (webrtc-pc 4.4.2): a dictionary or an RTCSessionDescription.
 
         Rejects with InvalidStateError if there can be no such description now, with OperationError if it does not
         parse, with InvalidAccessError if it does not fit, and with TypeError if it is none.
         """
         try:
-            init = {**description_init(description), **description_init(members)}
+            init = description_init(description, type, sdp)
             if "type" not in init:
                 raise ArgumentTypeError("a session description needs a type")
         except TypeError as error:
@@ -186,6 +202,7 @@ class RTCPeerConnection(EventTarget):
 
     # Candidates
 
+    @promised
     def addIceCandidate(
         self,
         candidate: Any = None,
@@ -238,10 +255,12 @@ class RTCPeerConnection(EventTarget):
             loop = asyncio.get_running_loop()
             loop.call_soon(self._call, callback, arguments, "a callback of addIceCandidate")
 
+    @promised
     def gathering_complete(self) -> Promise[None]:
         """Wait until iceGatheringState is complete, for signalling that cannot trickle.
 
-        Then :attr:`localDescription` has all candidates. That can take seconds when a server does not answer: send
+        Then :attr:`localDescription` has all candidates. Who awaits this is cancelled when the connection is
+        closed. That can take seconds when a server does not answer: send
         candidates as they come where you can.
         """
         return self._session.when_complete()
@@ -273,21 +292,21 @@ class RTCPeerConnection(EventTarget):
     # Media and data: aiortc's own objects
 
     def createDataChannel(
-        self, label: str, dataChannelDict: Mapping[str, Any] | None = None, /, **init: Any
+        self, label: str, dataChannelDict: Mapping[str, Any] | None = None, **init: Any
     ) -> aiortc.RTCDataChannel:
         """Create a data channel (webrtc-pc 6.1); the dictionary's members can be given as keywords.
 
-        maxPacketLifeTime is in milliseconds. Raises InvalidStateError once closed, and TypeError for options that
+        They are ordered, maxPacketLifeTime (in milliseconds), maxRetransmits, protocol, negotiated and id.
+
+        Raises InvalidStateError once closed, and TypeError for options that
         contradict each other.
         """
         self._assert_open()
-        options = {**members(dataChannelDict, _CHANNEL_MEMBERS, "dataChannelDict"), **init}
+        options = {**_members(dataChannelDict, _CHANNEL_MEMBERS, "dataChannelDict"), **init}
         with translated(ArgumentTypeError):
             if "protocol" in options:
                 options["protocol"] = utf8(options["protocol"])
-            channel = self._session.engine.createDataChannel(utf8(label), **options)
-        guard(channel)
-        return channel
+            return self._session.engine.createDataChannel(utf8(label), **options)
 
     def addTrack(self, track: aiortc.MediaStreamTrack, *streams: object) -> aiortc.RTCRtpSender:
         """Send *track* (webrtc-pc 5.1). aiortc has no streams: they are ignored.
@@ -299,19 +318,22 @@ class RTCPeerConnection(EventTarget):
             return self._session.engine.addTrack(track)
 
     def addTransceiver(
-        self, trackOrKind: str | aiortc.MediaStreamTrack, init: Any = None, /, *, direction: str = "sendrecv"
+        self, trackOrKind: str | aiortc.MediaStreamTrack, init: Any = None, **members: Any
     ) -> aiortc.RTCRtpTransceiver:
-        """Add a transceiver (webrtc-pc 5.1): ``{"direction": ...}``, or the direction alone as aiortc takes it.
+        """Add a transceiver (webrtc-pc 5.1): ``{"direction": ...}``, keywords, or the direction as aiortc takes it.
 
-        Raises InvalidStateError once closed, and TypeError for a kind or a direction that does not exist.
+        aiortc has no streams: they are ignored. Raises InvalidStateError once closed, TypeError for a kind or a
+        direction that does not exist, and NotSupportedError for sendEncodings.
         """
         self._assert_open()
-        if isinstance(init, str):
-            direction = init
-        else:
-            direction = str(members(init, ("direction",), "init").get("direction", direction))
+        given = {"direction": init} if isinstance(init, str) else _members(init, _TRANSCEIVER_MEMBERS, "init")
+        given |= members
+        for unknown in given.keys() - set(_TRANSCEIVER_MEMBERS):
+            raise ArgumentTypeError(f"a transceiver has no option {unknown}")
+        if given.get("sendEncodings"):
+            raise NotSupportedError("sendEncodings are not supported")
         with translated(ArgumentTypeError):
-            return self._session.engine.addTransceiver(trackOrKind, direction)
+            return self._session.engine.addTransceiver(trackOrKind, str(given.get("direction", "sendrecv")))
 
     def getSenders(self) -> list[aiortc.RTCRtpSender]:
         """The senders of all transceivers."""
@@ -343,6 +365,7 @@ class RTCPeerConnection(EventTarget):
 
     # The end
 
+    @promised
     def close(self) -> Promise[None]:
         """Close the connection at once; fires nothing (webrtc-pc 4.4.2).
 

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import aiortc
 
 from ._candidate import CandidateAttribute, parse_candidate
-from ._errors import ArgumentTypeError, OperationError
+from ._errors import ArgumentTypeError, InvalidAccessError, OperationError
 from ._webidl import dom_string, members
 
 SDP_TYPES = ("offer", "pranswer", "answer", "rollback")
@@ -89,9 +89,10 @@ def sdp_type(value: Any) -> str:
     return text
 
 
-def description_init(description: Any) -> dict[str, str]:
-    """Convert what a user passed as a description as WebIDL does: the members it has, as text."""
+def description_init(description: Any, type: Any = None, sdp: Any = None) -> dict[str, str]:
+    """Convert what a user passed as a description, and as keywords, as WebIDL does: the members it has, as text."""
     init = members(description, ("type", "sdp"), "a session description")
+    init |= {name: value for name, value in (("type", type), ("sdp", sdp)) if value is not None}
     converted = {}
     if "type" in init:
         converted["type"] = sdp_type(init["type"])
@@ -203,6 +204,27 @@ class Description:
             self._value = RTCSessionDescription("".join(lines), self.type)
         return self._value
 
+    def check(self) -> None:
+        """Raise unless aiortc can be given the description: its parser lets pass what it cannot apply.
+
+        OperationError for an m-line of a kind that it does not know, InvalidAccessError for a BUNDLE group with a mid
+        that no m-line has, and for two m-lines with the same mid.
+        """
+        for section in self.sections:
+            if section.kind not in ("audio", "video", "application"):
+                raise OperationError(f"there is an m-line of the kind {section.kind}, which is not supported")
+        mids = [section.mid for section in self.sections]
+        if len(set(mids)) < len(mids):
+            raise InvalidAccessError("two m-lines have the same mid")
+        for line in self._session:
+            if line.startswith("a=group:BUNDLE") and not set(line.split()[1:]) <= set(mids):
+                raise InvalidAccessError("the BUNDLE group names an m-line that does not exist")
+
+    @property
+    def rejected(self) -> list[str]:
+        """The mids of the rejected sections."""
+        return [section.mid for section in self.sections if section.rejected and section.mid]
+
     def index(self, mid: str) -> int | None:
         """The index of the section with this mid."""
         return next((i for i, section in enumerate(self.sections) if section.mid == mid), None)
@@ -236,14 +258,18 @@ def _attributes(lines: list[str]) -> dict[str, str]:
 
 
 def without_candidates(sdp: str) -> str:
-    """*sdp* with no candidates in it."""
-    return "".join(line for line in _LINE.findall(sdp) if not line.startswith(("a=candidate:", "a=end-of-candidates")))
+    """*sdp* with no candidates in it, and no blanks at the ends of lines."""
+    return "".join(
+        re.sub(r"[ \t]+(?=\r?\n?$)", "", line)
+        for line in _LINE.findall(sdp)
+        if not line.startswith(("a=candidate:", "a=end-of-candidates"))
+    )
 
 
 def trickling(sdp: str) -> str:
     """The engine's *sdp* as one that trickles (RFC 8840, section 4.1): no candidates, no address, and saying so."""
     text = without_candidates(sdp)
-    text = text.replace("a=group:BUNDLE \r\n", "")  # a group of no m-lines is none
+    text = text.replace("a=group:BUNDLE\r\n", "")  # a group of no m-lines is none
     text = re.sub(r"(?m)^c=IN IP[46] [^\r\n]*", "c=IN IP4 0.0.0.0", text)
     text = re.sub(r"(?m)^(m=\S+) (?!0 )\d+ ", r"\1 9 ", text)
     start = text.find("\nm=") + 1 or len(text)

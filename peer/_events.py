@@ -125,7 +125,7 @@ class RTCPeerConnectionIceErrorEvent(Event):
 
 
 class RTCTrackEvent(Event):
-    """A ``track`` event: the remote side will send media (webrtc-pc 5.7). As aiortc has no streams, nor has this."""
+    """A ``track`` event: the remote side will send media (webrtc-pc 5.7)."""
 
     def __init__(
         self,
@@ -152,6 +152,11 @@ class RTCTrackEvent(Event):
     def track(self) -> MediaStreamTrack:
         """The remote track."""
         return self._track
+
+    @property
+    def streams(self) -> tuple[()]:
+        """The streams that the track is part of. aiortc knows of none."""
+        return ()
 
     @property
     def transceiver(self) -> RTCRtpTransceiver:
@@ -248,6 +253,17 @@ class EventTarget:
                 self._remove(type, registration)
 
     remove_listener = removeEventListener
+
+    def remove_all_listeners(self, event: str | None = None) -> None:
+        """Stop calling the listeners for *event*, or all listeners."""
+        for type in [event] if event is not None else list(self._registrations):
+            for registration in list(self._registrations.get(type, ())):
+                self._remove(type, registration)
+            self._handlers.pop(type, None)
+
+    def listeners(self, event: str) -> list[Listener]:
+        """The listeners for *event*, in the order they are called."""
+        return [registration.listener for registration in self._registrations.get(event, ())]
 
     @overload
     def on(self, event: str) -> Callable[[L], L]: ...

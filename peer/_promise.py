@@ -20,10 +20,12 @@ they return to ``asyncio.create_task`` or ``asyncio.run``.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Promise(Coroutine[Any, Any, T]):
@@ -152,11 +154,32 @@ class Promise(Coroutine[Any, Any, T]):
             reaction(self)
 
     def __del__(self) -> None:
-        if self._heeded or self._loop is None or self._loop.is_closed():
+        if self._heeded or self._loop is None:
             return
         self._loop.call_exception_handler(
             {"message": f"{self._what} failed, and nobody awaited it", "exception": self._error}
         )
+
+
+def promised(call: Callable[P, Promise[T]]) -> Callable[P, Promise[T]]:
+    """Let *call* be made where no loop runs: it then takes its turn when what it returns is first awaited.
+
+    ``loop.run_until_complete(pc.close())`` makes the call before the loop runs, and
+    ``asyncio.run_coroutine_threadsafe(pc.close(), loop)`` makes it in another thread.
+    """
+
+    @functools.wraps(call)
+    def begin(*args: P.args, **keywords: P.kwargs) -> Promise[T]:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return cast(Promise[T], later(*args, **keywords))
+        return call(*args, **keywords)
+
+    async def later(*args: P.args, **keywords: P.kwargs) -> T:
+        return await call(*args, **keywords)
+
+    return begin
 
 
 def resolved(what: str, value: T) -> Promise[T]:

@@ -26,6 +26,7 @@ from ._description import Description, RTCSessionDescription, trickling, without
 from ._errors import InvalidAccessError, InvalidModificationError, NotSupportedError, OperationError, translated
 from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
 from ._promise import Promise, resolved
+from ._rejected import accept, reject
 from ._states import implied_type, signaling_state
 from ._tasks import OperationsChain, TaskQueue
 from ._transports import Transports
@@ -102,7 +103,8 @@ class Session:
         type = _supported(init["type"])
         signaling_state(self.signaling_state, "remote", type)
         description = Description(type, init.get("sdp", ""))
-        if not self.engine.parses(without_candidates(init.get("sdp", ""))):
+        description.check()
+        if not self.engine.parses(_bare(description)):
             raise OperationError(f"the {type} has a line that does not parse")
         if _restarts(description, self.pending_remote or self.current_remote):
             raise NotSupportedError(f"the {type} restarts ICE, which this version cannot do")
@@ -118,7 +120,7 @@ class Session:
         if not additions:
             return resolved("addIceCandidate", None)
         for addition in additions:
-            self.transports.heed(addition, self._remote_mid(addition))
+            self.transports.heed(addition, self._remote)
         return self._tasks.run("addIceCandidate", partial(self._write_remote, additions))
 
     def set_configuration(self, given: Any, **keywords: Any) -> None:
@@ -169,16 +171,17 @@ class Session:
     def _create(self, type: str) -> RTCSessionDescription:
         with translated():
             text = self.engine.create_offer() if type == "offer" else self.engine.create_answer()
-        description = Description(type, trickling(text))
         media = self.engine.media()
-        for index, section in enumerate(description.sections):
-            known = media.get(section.mid or "")
-            if known and known.owner and section.ufrag:
-                lines, ended = self.transports.gathering.known(known.agent, section.ufrag)
-                for line in lines:
-                    description.add_local_candidate(index, line)
-                if ended:
-                    description.end_candidates(index)
+        rejected = {mid for mid, known in media.items() if known.stopped}
+        if type == "answer" and self.pending_remote is not None:
+            rejected |= set(self.pending_remote.rejected)
+        description = Description(type, reject(trickling(text), rejected))
+        for index, owner in self.transports.owners(description).items():
+            lines, ended = self.transports.gathering.known(owner.agent, description.sections[index].ufrag or "")
+            for line in lines:
+                description.add_local_candidate(index, line)
+            if ended:
+                description.end_candidates(index)
         self._last_created[type] = description.value.sdp
         return description.value
 
@@ -192,6 +195,7 @@ class Session:
     async def _apply_local_answer(self, answer: Description) -> None:
         with translated(InvalidAccessError):
             await self.engine.apply_local("answer", _bare(answer))
+            await self.engine.stop(answer.rejected)
 
     def _set_local_answer(self, answer: Description) -> None:
         self.current_local, self.current_remote = answer, self.pending_remote
@@ -204,7 +208,10 @@ class Session:
             if description.type == "answer":
                 assert self.pending_local is not None
                 await self.engine.apply_local("offer", _bare(self.pending_local))
-            return await self.engine.apply_remote(description.type, _bare(description))
+            tracks = await self.engine.apply_remote(description.type, _bare(description))
+            if description.type == "answer":
+                await self.engine.stop(description.rejected)
+            return tracks
 
     def _set_remote(self, description: Description, tracks: list[aiortc.events.RTCTrackEvent]) -> None:
         if description.type == "offer":
@@ -214,8 +221,8 @@ class Session:
             self.pending_local = self.pending_remote = None
         self.transports.described_remotely(description)
         for addition in _remote.contained(description):
-            self.transports.heed(addition, self._remote_mid(addition))
-            self.transports.note_remote(addition, self._remote_mid(addition))
+            self.transports.heed(addition, description)
+            self.transports.note_remote(addition, description)
         self._negotiated("remote", description.type)
         for found in tracks:
             guard(found.track)
@@ -237,12 +244,13 @@ class Session:
     def _write_remote(self, additions: list[_remote.Addition]) -> None:
         for addition in additions:
             _remote.write(addition, (self.pending_remote, self.current_remote))
-            self.transports.note_remote(addition, self._remote_mid(addition))
+            self.transports.note_remote(addition, self._remote)
 
-    def _remote_mid(self, addition: _remote.Addition) -> str | None:
+    @property
+    def _remote(self) -> Description:
         description = self.pending_remote or self.current_remote
         assert description is not None
-        return description.sections[addition.index].mid
+        return description
 
     def _channel_opened(self, channel: aiortc.RTCDataChannel) -> None:
         # Fired at once: messages may follow in the same packet, and wait for nobody's listener.
@@ -280,8 +288,8 @@ class Session:
 
 
 def _bare(description: Description) -> str:
-    """The text for the engine, which learns of candidates otherwise."""
-    return without_candidates(description.value.sdp)
+    """The text for the engine, which learns of candidates otherwise, and knows no rejected m-lines."""
+    return accept(without_candidates(description.value.sdp), description.rejected)
 
 
 def _supported(type: str) -> str:

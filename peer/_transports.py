@@ -115,8 +115,8 @@ class Transports:
 
     def described_locally(self, description: Description) -> None:
         """A local description was set: its transports have parameters and a role, and begin to gather."""
-        for index, mid, ufrag, media in self._owners(description):
-            slots = media.agent.slots
+        for index, media in self.owners(description).items():
+            slots, ufrag = media.agent.slots, description.sections[index].ufrag or ""
             slots.local_parameters = RTCIceParameters(ufrag, media.agent.local_password)
             if slots.role == "unknown" and description.type == "offer":
                 slots.role = "controlling"
@@ -124,14 +124,14 @@ class Transports:
             if media.agent not in self._described:
                 self._described.add(media.agent)
                 media.agent.gather(self.configuration.ice_servers, self._relay_only)
-                self._report(partial(self.gathering.began, media.agent, mid, index, ufrag))
+                self._report(partial(self.gathering.began, media.agent, media.mid, index, ufrag))
                 for fact in self._early.pop(media.agent, ()):
                     fact()
 
     def described_remotely(self, description: Description) -> None:
         """A remote description was set: its transports have parameters and a role."""
-        for _, _, ufrag, media in self._owners(description):
-            slots = media.agent.slots
+        for index, media in self.owners(description).items():
+            slots, ufrag = media.agent.slots, description.sections[index].ufrag
             slots.remote_parameters = RTCIceParameters(ufrag, media.agent.remote_password)
             if slots.role == "unknown" and description.type == "offer":
                 slots.role = "controlling" if media.agent.ice_controlling else "controlled"
@@ -142,31 +142,41 @@ class Transports:
         for media in self._media().values():
             media.agent.begin_checks()
 
-    def heed(self, addition: _remote.Addition, mid: str | None) -> None:
-        """Hand a remote candidate to the agent that can use it.
+    def heed(self, addition: _remote.Addition, description: Description) -> None:
+        """Hand a candidate of the remote *description* to the agent that can use it.
 
         Where m-lines are bundled that is the agent of the first one; what comes for the others goes nowhere.
         """
-        media = self._media().get(mid or "")
-        if media is None or not media.owner:
+        media = self.owners(description).get(addition.index)
+        if media is None:
             return
         if addition.candidate is not None:
             media.agent.add_remote(addition.ufrag, addition.candidate)
         elif not addition.line:
             media.agent.end_remote(addition.ufrag)
 
-    def note_remote(self, addition: _remote.Addition, mid: str | None) -> None:
-        """A remote candidate was added, whether or not it can be used."""
-        media = self._media().get(mid or "")
-        if addition.line and media is not None and media.owner:
+    def note_remote(self, addition: _remote.Addition, description: Description) -> None:
+        """A candidate was added to the remote *description*, whether or not it can be used."""
+        media = self.owners(description).get(addition.index)
+        if addition.line and media is not None:
             media.agent.slots.remote_candidates.append(
                 RTCIceCandidate(
                     candidate=addition.line,
-                    sdpMid=mid,
+                    sdpMid=media.mid,
                     sdpMLineIndex=addition.index,
                     usernameFragment=addition.ufrag,
                 )
             )
+
+    def owners(self, description: Description) -> dict[int, Media]:
+        """The m-lines that speak for a transport, by index: of those that share one, the first that is not rejected."""
+        media = self._media()
+        owners: dict[Agent, tuple[int, Media]] = {}
+        for index, section in enumerate(description.sections):
+            known = media.get(section.mid or "")
+            if known is not None and section.ufrag and not section.rejected:
+                owners.setdefault(known.agent, (index, known))
+        return dict(owners.values())
 
     def stats(self, reported: Iterable[tuple[Agent, RTCTransportStats]]) -> list[RTCStats]:
         """The entries of the transports that are negotiated; *reported* is what aiortc says of all."""
@@ -185,15 +195,6 @@ class Transports:
         for media in self._media().values():
             media.agent.slots.state = "closed"
             media.agent.slots.fire = to_nobody
-
-    def _owners(self, description: Description) -> list[tuple[int, str, str, Media]]:
-        """The m-lines that have a transport of their own: index, mid, ufrag and what the engine knows."""
-        media = self._media()
-        return [
-            (index, section.mid, section.ufrag, media[section.mid])
-            for index, section in enumerate(description.sections)
-            if section.mid in media and section.ufrag and not section.rejected and media[section.mid].owner
-        ]
 
     # What the agents and the engine tell
 

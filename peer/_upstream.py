@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 
-def require(package: str, names: Mapping[type, Sequence[str]]) -> None:
-    """Raise ImportError unless every class has its names: as attributes of the class, or set in its ``__init__``."""
+def require(package: str, names: Mapping[Any, Sequence[str]]) -> None:
+    """Raise ImportError unless every module and class has its names; those that ``__init__`` sets count, too."""
     missing = [
         f"{owner.__name__}.{name}"
         for owner, wanted in names.items()
@@ -25,6 +26,6 @@ def require(package: str, names: Mapping[type, Sequence[str]]) -> None:
         )
 
 
-def _set_by_constructor(owner: type) -> Sequence[str]:
-    code = getattr(owner.__init__, "__code__", None)  # type: ignore[misc]
+def _set_by_constructor(owner: Any) -> Sequence[str]:
+    code = getattr(owner.__init__, "__code__", None)
     return code.co_names if code else ()

@@ -38,6 +38,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("browser", params, indirect=True)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for what, reason in config.stash.get(_MISSING, {}).items():
         terminalreporter.write_line(f"tests with {what} were SKIPPED: {reason}", red=True, bold=True)

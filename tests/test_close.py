@@ -193,3 +193,51 @@ async def test_raw_aiortc_at_the_other_end_may_vanish():
         await raw.setLocalDescription(await raw.createAnswer())
         await raw.close()
         await ours.setRemoteDescription(raw.localDescription)
+
+
+@pytest.mark.parametrize("kind", ["stun", "turn"])
+@pytest.mark.parametrize("turns", range(8))
+async def test_close_while_servers_are_asked(kind, turns, silent_server):
+    url = silent_server if kind == "stun" else silent_server.replace("stun:", "turn:")
+    peer = RTCPeerConnection({"iceServers": [{"urls": url, "username": "u", "credential": "c"}]})
+    peer.createDataChannel("chat")
+    await peer.setLocalDescription()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await peer.close()
+
+
+async def test_channels_that_never_opened_are_closed_with_the_connection():
+    peer = RTCPeerConnection()
+    channel = peer.createDataChannel("chat")
+    closed = asyncio.get_running_loop().create_future()
+    channel.on("close", lambda: closed.set_result(None))
+    await peer.close()
+    await closed
+    assert channel.readyState == "closed"
+
+
+def test_calls_may_be_made_where_no_loop_runs():
+    loop = asyncio.new_event_loop()
+    peer = RTCPeerConnection()
+    peer.addTransceiver("audio")
+    offer = loop.run_until_complete(peer.createOffer())
+    loop.run_until_complete(peer.setLocalDescription(offer))
+    with pytest.raises(InvalidStateError):
+        loop.run_until_complete(peer.addIceCandidate(None))
+    loop.run_until_complete(peer.close())
+    loop.run_until_complete(peer.close())
+    loop.close()
+
+
+async def test_calls_may_be_made_in_another_thread():
+    peer = RTCPeerConnection()
+    peer.addTransceiver("audio")
+    loop = asyncio.get_running_loop()
+
+    def elsewhere():
+        return asyncio.run_coroutine_threadsafe(peer.createOffer(), loop).result(10)
+
+    offer = await asyncio.to_thread(elsewhere)
+    assert offer.type == "offer"
+    await peer.close()

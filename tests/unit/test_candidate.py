@@ -10,6 +10,7 @@ from peer._candidate import (
     RTCIceCandidate,
     candidate_line,
     parse_candidate,
+    peer_reflexive,
 )
 
 HOST = "candidate:1 1 udp 2122260223 192.0.2.9 50000 typ host"
@@ -484,6 +485,54 @@ REPRS = [
 @pytest.mark.parametrize(("init", "expected"), REPRS, ids=lambda value: str(value)[:40])
 def test_a_candidate_fits_into_a_log_line(init, expected):
     assert repr(RTCIceCandidate(init)) == expected
+
+
+# Peer-reflexive candidates
+
+PRFLX = "candidate:9 1 udp 7 203.0.113.7 6 typ prflx raddr 192.0.2.9 rport 5"
+
+
+def test_a_candidate_that_was_learned_from_a_check_has_no_text_and_hides_its_address():
+    learned = peer_reflexive(parse_candidate(PRFLX), "0", 1, "abcd")
+
+    assert learned.toJSON() == {"candidate": "", "sdpMid": "0", "sdpMLineIndex": 1, "usernameFragment": "abcd"}
+    assert attributes(learned) == attributes(RTCIceCandidate(PRFLX, sdpMid="0")) | {"address": None}
+    assert (learned.url, learned.relayProtocol) == (None, None)
+
+
+def test_a_learned_candidate_says_in_a_log_what_it_is():
+    learned = peer_reflexive(parse_candidate(PRFLX), "0", 1, None)
+
+    assert repr(learned) == "RTCIceCandidate(prflx mid=0)"
+    assert repr(RTCIceCandidate(PRFLX, sdpMid="0")) == "RTCIceCandidate(udp prflx 203.0.113.7:6 mid=0)"
+
+
+def test_a_learned_candidate_is_not_the_end_of_candidates():
+    learned = peer_reflexive(parse_candidate(PRFLX), "0", 1, "abcd")
+
+    assert learned != RTCIceCandidate(learned.toJSON())
+    assert learned == peer_reflexive(parse_candidate(PRFLX), "0", 1, "abcd")
+    assert learned != peer_reflexive(parse_candidate(PRFLX.replace(" 6 ", " 8 ")), "0", 1, "abcd")
+
+
+def test_a_learned_candidate_never_changes():
+    learned = peer_reflexive(parse_candidate(PRFLX), "0", 1, None)
+
+    with pytest.raises(AttributeError):
+        learned.address = "203.0.113.7"
+    assert learned.address is None
+
+
+@pytest.mark.xfail(strict=True, reason="only what was given is copied, and a learned candidate was not given a text")
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))],
+    ids=["copied", "copied deeply", "pickled"],
+)
+def test_a_learned_candidate_can_be_copied_and_pickled(copied):
+    learned = peer_reflexive(parse_candidate(PRFLX), "0", 1, "abcd")
+
+    assert copied(learned) == learned
 
 
 # The grammar

@@ -437,6 +437,101 @@ def test_the_value_is_the_same_object_until_something_is_added():
     assert {before.type, between.type, description.value.type} == {"answer"}
 
 
+# Candidates of our own. The best one so far is the default destination, in m= and c=.
+
+PARTS = ("v=0\r\nc=IN IP4 198.51.100.1\r\nm=audio ", "/2 RTP/AVP 0\r\ni=50 IN IP4\r\nc=IN ", "\r\na=mid:0\r\n")
+
+
+def local(*kinds):
+    """A candidate for each of *kinds*: its type, the family, and its number, which is its port, too."""
+    texts = []
+    for kind in kinds:
+        type, family, number = kind.split()
+        address = f"192.0.2.{number}" if family == "4" else f"2001:db8::{number}"
+        texts.append(f"candidate:{number} 1 udp 1 {address} {number} typ {type}")
+    return texts
+
+
+@pytest.mark.parametrize(
+    ("kinds", "default"),
+    [
+        pytest.param([], "9 IP4 0.0.0.0", id="none yet"),
+        pytest.param(["host 4 1"], "1 IP4 192.0.2.1", id="the only one"),
+        pytest.param(["host 6 1"], "1 IP6 2001:db8::1", id="IPv6, if there is nothing else"),
+        pytest.param(["host 4 1", "host 4 2"], "1 IP4 192.0.2.1", id="the first of equals"),
+        pytest.param(["host 6 1", "host 6 2"], "1 IP6 2001:db8::1", id="the first of equals, IPv6"),
+        pytest.param(["host 6 1", "host 4 2", "host 6 3"], "2 IP4 192.0.2.2", id="IPv4 before IPv6"),
+        pytest.param(["host 4 1", "srflx 4 2", "host 4 3"], "2 IP4 192.0.2.2", id="srflx before host"),
+        pytest.param(["host 4 1", "srflx 6 2"], "2 IP6 2001:db8::2", id="the type before the family"),
+        pytest.param(["srflx 4 1", "relay 4 2", "srflx 4 3"], "2 IP4 192.0.2.2", id="relay before srflx"),
+        pytest.param(["relay 6 1", "relay 4 2", "relay 4 3"], "2 IP4 192.0.2.2", id="the best one of the best type"),
+        pytest.param(["host 4 1", "prflx 4 2"], "1 IP4 192.0.2.1", id="what nobody was told of comes last"),
+        pytest.param(["host 4 50000", "relay 6 7"], "7 IP6 2001:db8::7", id="of different length"),
+    ],
+)
+def test_the_best_candidate_of_our_own_is_the_default_destination(kinds, default):
+    description = Description("offer", f"{PARTS[0]}9{PARTS[1]}IP4 0.0.0.0{PARTS[2]}")
+    for text in local(*kinds):
+        description.add_local_candidate(0, text)
+    port, destination = default.split(" ", 1)
+    added = "".join(f"a={text}\r\n" for text in local(*kinds))
+    assert description.value.sdp == f"{PARTS[0]}{port}{PARTS[1]}{destination}{PARTS[2]}{added}"
+
+
+def test_each_section_has_its_own_default_destination():
+    media = "m=audio 9 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n"
+    description = Description("offer", f"v=0\r\n{media}{media}")
+    (text,) = local("host 4 5")
+    description.add_local_candidate(1, text)
+    changed = media.replace(" 9 ", " 5 ").replace("0.0.0.0", "192.0.2.5")
+    assert description.value.sdp == f"v=0\r\n{media}{changed}a={text}\r\n"
+
+
+def test_every_address_of_a_section_becomes_the_default_destination_and_every_line_keeps_its_end():
+    section = "m=audio 9 RTP/AVP 0\nc=IN IP4 0.0.0.0/127\r\nc=IN IP6 :: \nb=c=IN IP4 0.0.0.0"
+    description = Description("offer", f"v=0\n{section}")
+    (text,) = local("host 4 5")
+    description.add_local_candidate(0, text)
+    assert description.value.sdp == (
+        f"v=0\nm=audio 5 RTP/AVP 0\nc=IN IP4 192.0.2.5\r\nc=IN IP4 192.0.2.5\nb=c=IN IP4 0.0.0.0\r\na={text}\r\n"
+    )
+
+
+def test_what_cannot_be_read_is_added_and_is_no_destination():
+    description = Description("offer", HEAD + MEDIA)
+    description.add_local_candidate(0, "candidate:garbage")
+    assert description.value.sdp == HEAD + MEDIA + "a=candidate:garbage\r\n"
+
+
+def test_the_end_of_candidates_changes_no_destination():
+    description = Description("offer", HEAD + MEDIA)
+    first, late = local("host 4 5", "relay 4 6")
+    description.add_local_candidate(0, first)
+    description.end_candidates(0)
+    assert " 5 RTP/AVP" in description.value.sdp
+    description.add_local_candidate(0, late)
+    assert description.value.sdp == (
+        HEAD + MEDIA.replace(" 9 ", " 6 ") + f"a={first}\r\na={late}\r\na=end-of-candidates\r\n"
+    )
+
+
+def test_the_value_has_the_default_destination_of_its_time():
+    description = Description("offer", HEAD + MEDIA)
+    values = []
+    for text in local("host 4 5", "srflx 4 6"):
+        description.add_local_candidate(0, text)
+        values.append(description.value)
+        assert description.value is values[-1]
+    assert [value.sdp.split(" ")[1] for value in values] == ["5", "6"]
+
+
+def test_a_remote_description_keeps_the_destination_it_came_with():
+    description = Description("offer", HEAD + MEDIA)
+    for text in local("host 4 5", "relay 4 6"):
+        description.add_candidate(0, text)
+    assert description.value.sdp.startswith(HEAD + MEDIA)
+
+
 def test_a_section_is_found_by_its_mid():
     description = Description("offer", CRLF)
     assert [description.index(mid) for mid in ("0", "1", "2", "")] == [0, 1, None, None]

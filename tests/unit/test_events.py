@@ -10,6 +10,7 @@ from peer._events import (
     Event,
     EventTarget,
     RTCDataChannelEvent,
+    RTCPeerConnectionIceErrorEvent,
     RTCPeerConnectionIceEvent,
     RTCTrackEvent,
     event_handler,
@@ -100,6 +101,9 @@ def test_an_event_cannot_be_changed(name):
         (({"candidate": None},), {}, None, None),
         (({"url": "stun:x"},), {"candidate": MARKER}, MARKER, "stun:x"),
         ((), {"candidate": CANDIDATE, "url": "stun:x"}, CANDIDATE, "stun:x"),
+        (({"candidate": CANDIDATE, "url": "stun:x"},), {"candidate": MARKER, "url": "stun:y"}, MARKER, "stun:y"),
+        (({"candidate": CANDIDATE, "url": "stun:x"},), {"candidate": None, "url": None}, None, None),
+        (({"candidate": "not looked at"},), {"candidate": CANDIDATE}, CANDIDATE, None),
     ],
 )
 def test_an_ice_event_has_a_candidate_and_the_server_it_came_from(arguments, keywords, candidate, url):
@@ -120,6 +124,58 @@ def test_the_candidate_of_an_ice_event_is_a_candidate(candidate):
         RTCPeerConnectionIceEvent("icecandidate", {"candidate": candidate})
 
 
+ERROR = {"address": "192.0.2.9", "port": 5, "url": "stun:x", "errorCode": 401, "errorText": "Unauthorized"}
+UNKNOWN = {"address": None, "port": None, "url": "", "errorText": ""}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "expected"),
+    [
+        ((ERROR,), {}, ERROR),
+        ((), ERROR, ERROR),
+        ((None,), ERROR, ERROR),
+        (({},), ERROR, ERROR),
+        (({"errorCode": 701},), {}, UNKNOWN | {"errorCode": 701}),
+        ((), {"errorCode": 701}, UNKNOWN | {"errorCode": 701}),
+        ((ERROR,), {"errorCode": 701, "port": None}, ERROR | {"errorCode": 701, "port": None}),
+        (({"errorText": "no", "url": "stun:x"},), {"errorCode": 701, "url": "stun:y"}, None),
+    ],
+)
+def test_an_ice_error_event_says_which_server_failed_and_how(arguments, keywords, expected):
+    expected = expected or UNKNOWN | {"errorCode": 701, "errorText": "no", "url": "stun:y"}
+    event = RTCPeerConnectionIceErrorEvent("icecandidateerror", *arguments, **keywords)
+    assert {name: getattr(event, name) for name in ERROR} == expected
+    assert (event.type, event.target) == ("icecandidateerror", None)
+
+
+@pytest.mark.parametrize("members", [{}, {"url": "stun:x", "errorText": "no"}])
+def test_an_ice_error_event_needs_an_error_code(members):
+    for arguments, keywords in (((members,), {}), ((), members), ((None,), members)):
+        with pytest.raises(TypeError, match="needs an errorCode"):
+            RTCPeerConnectionIceErrorEvent("icecandidateerror", *arguments, **keywords)
+
+
+@pytest.mark.parametrize("name", [*ERROR, "type", "target"])
+def test_an_ice_error_event_cannot_be_changed(name):
+    event = RTCPeerConnectionIceErrorEvent("icecandidateerror", ERROR)
+    with pytest.raises(AttributeError):
+        setattr(event, name, "x")
+    assert event.errorCode == 401
+
+
+def test_the_dictionary_of_an_event_is_not_kept():
+    given = dict(ERROR)
+    event = RTCPeerConnectionIceErrorEvent("icecandidateerror", given, url="stun:y")
+    given["errorCode"] = 701
+    assert (event.errorCode, event.url, given["url"]) == (401, "stun:y", "stun:x")
+
+
+def test_an_ice_error_event_prints_the_server_and_what_it_said():
+    assert repr(RTCPeerConnectionIceErrorEvent("icecandidateerror", ERROR)) == (
+        "<RTCPeerConnectionIceErrorEvent stun:x 401 Unauthorized>"
+    )
+
+
 async def test_a_track_event_has_a_receiver_a_track_and_a_transceiver(objects):
     _, transceiver = objects
     track = aiortc.AudioStreamTrack()
@@ -127,6 +183,17 @@ async def test_a_track_event_has_a_receiver_a_track_and_a_transceiver(objects):
     for event in (RTCTrackEvent("track", members), RTCTrackEvent("track", **members)):
         assert (event.receiver, event.track, event.transceiver) == (transceiver.receiver, track, transceiver)
         assert event.type == "track"
+
+
+async def test_keywords_outrank_the_dictionary_of_a_track_or_data_channel_event(objects):
+    channel, transceiver = objects
+    track = aiortc.AudioStreamTrack()
+    wrong = {"receiver": None, "track": None, "transceiver": None, "channel": None}
+    event = RTCTrackEvent("track", wrong, receiver=transceiver.receiver, track=track)
+    assert (event.receiver, event.track, event.transceiver) == (transceiver.receiver, track, None)
+    assert RTCDataChannelEvent("datachannel", wrong, channel=channel).channel is channel
+    with pytest.raises(TypeError, match="needs a channel"):
+        RTCDataChannelEvent("datachannel", {"channel": channel}, channel=None)
 
 
 @pytest.mark.parametrize(
@@ -509,6 +576,7 @@ async def test_on_hands_over_what_aiortc_does(target, objects):
         "track": RTCTrackEvent("track", receiver=transceiver.receiver, track=track, transceiver=transceiver),
         "datachannel": RTCDataChannelEvent("datachannel", channel=channel),
         "icecandidate": RTCPeerConnectionIceEvent("icecandidate", candidate=CANDIDATE),
+        "icecandidateerror": RTCPeerConnectionIceErrorEvent("icecandidateerror", errorCode=701),
         "connectionstatechange": Event("connectionstatechange"),
     }
     given = {}
@@ -519,6 +587,7 @@ async def test_on_hands_over_what_aiortc_does(target, objects):
         "track": (track,),
         "datachannel": (channel,),
         "icecandidate": (events["icecandidate"],),
+        "icecandidateerror": (events["icecandidateerror"],),
         "connectionstatechange": (),
     }
 

@@ -222,3 +222,38 @@ def test_a_transport_can_be_named_by_any_object():
     gathering = Gathering()
     assert gathering.began(key, "0", 0, "aaaa")[0] == TransportState(key, "gathering")
     assert gathering.transports == (key,)
+
+
+def test_a_transport_has_begun_until_it_is_dropped_whatever_it_has_finished():
+    gathering = gathered(
+        ("began", "B", "1", 1, "aaaa"),
+        ("began", "A", "0", 0, "aaaa"),
+        ("ended", "B", "aaaa"),
+        ("settled", "B"),
+        ("began", "B", "1", 1, "bbbb"),
+    )
+    assert gathering.transports == ("B", "A")
+    told(gathering, ("dropped", "B"), ("found", "B", "bbbb", HOST), ("dropped", "C"))
+    assert gathering.transports == ("A",)
+
+
+def test_a_transport_has_the_place_that_it_was_created_for():
+    gathering = gathered(("began", "A", "x", 2, "aaaa"), ("began", "B", "y", 0, "aaaa"), ("began", "A", "z", 3, "bbbb"))
+    assert gathering.place("A") == ("x", 2)
+    assert gathering.place("B") == ("y", 0)
+
+
+@pytest.mark.parametrize("transport", ["A", "B"])
+def test_a_transport_that_never_began_or_is_gone_has_no_place(transport):
+    gathering = gathered(("began", "A", "0", 0, "aaaa"), ("dropped", "A"))
+    with pytest.raises(KeyError):
+        gathering.place(transport)
+
+
+def test_an_announcement_names_the_transport_that_has_one_candidate_more():
+    gathering = gathered(("began", "A", "0", 0, "aaaa"), ("began", "B", "1", 1, "aaaa"))
+    found = told(gathering, ("found", "B", "aaaa", HOST), ("ended", "B", "aaaa"), ("ended", "A", "aaaa"))
+    found += told(gathering, ("settled", "B"), ("settled", "A"))
+    announcements = [step for steps in found for step in steps if isinstance(step, Announce)]
+    assert [step.transport for step in announcements] == ["B", None, None, None]
+    assert [step.candidate and step.candidate.candidate for step in announcements] == [HOST, "", "", None]

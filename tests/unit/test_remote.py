@@ -6,7 +6,7 @@ from peer import RTCIceCandidate, RTCPeerConnection
 from peer._candidate import parse_candidate
 from peer._description import Description
 from peer._errors import InvalidStateError, OperationError
-from peer._remote import Addition, CandidateInit, additions, candidate_init, contained, write
+from peer._remote import BAD_PORTS, Addition, CandidateInit, additions, candidate_init, contained, write
 
 UDP = "candidate:1 1 udp 1 192.0.2.9 5 typ host"
 TCP = "candidate:1 1 tcp 1 192.0.2.9 9 typ host tcptype active"
@@ -309,6 +309,7 @@ def test_a_section_without_a_ufrag_takes_candidates_without_one():
         (UDP, True),
         (MDNS, True),
         (NAME, True),
+        ("candidate:1 1 udp 0 192.0.2.9 5 typ prflx", True),
         ("candidate:1 1 UDP 1 2001:db8::9 65535 typ relay raddr 0.0.0.0 rport 0", True),
         (TCP, False),
         (RTCP, False),
@@ -321,6 +322,49 @@ def test_a_candidate_is_tried_if_a_check_can_be_sent_to_it(text, usable):
     (addition,) = additions(CandidateInit(text, "a"), remote, None)
     assert addition.line == text
     assert addition.candidate == (parse_candidate(text) if usable else None)
+
+
+# Bad ports (Fetch, section 2.10): nobody shall be made to talk to the servers of other protocols.
+
+
+def at_port(port, *more):
+    return " ".join(["candidate:1 1 udp 1 192.0.2.9", str(port), "typ host", *more])
+
+
+@pytest.mark.parametrize("port", sorted(BAD_PORTS))
+def test_a_candidate_at_a_bad_port_is_accepted_and_written_and_never_contacted(port):
+    remote = Description("offer", OLD)
+    (addition,) = additions(CandidateInit(at_port(port), "a"), remote, None)
+    assert addition == Addition(0, "old", at_port(port), None)
+    write(addition, (remote,))
+    assert remote.value.sdp == f"{OLD}a={at_port(port)}\r\n"
+    assert contained(Description("offer", remote.value.sdp)) == [Addition(0, "old", "", None)]
+
+
+@pytest.mark.parametrize("port", [2, 80, 443, 445, 1024, 3478, 5000, 5062, 6001, 6664, 6670, 8080, 10081, 65535])
+def test_a_candidate_at_any_other_port_is_tried(port):
+    remote = Description("offer", OLD)
+    (addition,) = additions(CandidateInit(at_port(port), "a"), remote, None)
+    assert addition.candidate == parse_candidate(at_port(port))
+
+
+def test_the_bad_ports_are_those_of_the_fetch_standard():
+    assert len(BAD_PORTS) == 83
+    assert sorted(BAD_PORTS)[:8] == [0, 1, 7, 9, 11, 13, 15, 17]
+    assert sorted(BAD_PORTS)[-8:] == [6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080]
+    smtp, dns, ntp, snmp, sips, x11 = 25, 53, 123, 161, 5061, 6000
+    assert {smtp, dns, ntp, snmp, sips, x11} < BAD_PORTS
+
+
+def test_however_a_bad_port_is_written_it_is_bad():
+    (addition,) = additions(CandidateInit(at_port("00025"), "a"), Description("offer", OLD), None)
+    assert addition.candidate is None
+
+
+def test_a_bad_port_that_a_candidate_is_derived_from_does_no_harm():
+    text = at_port(5000).replace("host", "srflx raddr 192.0.2.1 rport 25")
+    (addition,) = additions(CandidateInit(text, "a"), Description("offer", OLD), None)
+    assert addition.candidate == parse_candidate(text)
 
 
 def test_after_the_end_of_candidates_more_of_them_are_written_and_not_tried():
@@ -367,6 +411,26 @@ TRICKLE = "a=ice-options:trickle\r\n"
             f"{OLD}{TRICKLE}a=end-of-candidates\r\na={UDP}\r\n",
             [Addition(0, "old", UDP, parse_candidate(UDP)), Addition(0, "old", "", None)],
             id="all there are, though it could trickle",
+        ),
+        pytest.param(
+            f"{OLD}{TRICKLE}a={TCP}\r\na={at_port(25)}\r\na={RTCP}\r\na={PORT_0}\r\n",
+            [],
+            id="some, none of them usable, and more to come",
+        ),
+        pytest.param(
+            f"v=0\r\na=end-of-candidates\r\n{OLD.removeprefix('v=0')[2:]}{TRICKLE}a={UDP}\r\n",
+            [Addition(0, "old", UDP, parse_candidate(UDP)), Addition(0, "old", "", None)],
+            id="all there are, as the session says",
+        ),
+        pytest.param(
+            f"v=0\r\n{TRICKLE}a=ice-ufrag:all\r\nm=audio 9 RTP/AVP 0\r\na={UDP}\r\nm=video 9 RTP/AVP 0\r\na={UDP}\r\n",
+            [Addition(0, "all", UDP, parse_candidate(UDP)), Addition(1, "all", UDP, parse_candidate(UDP))],
+            id="the generation of the session",
+        ),
+        pytest.param(
+            f"{OLD}{TRICKLE}a={UDP}  \r\na={UDP}\r\n",
+            [Addition(0, "old", UDP, parse_candidate(UDP))] * 2,
+            id="as often as they are written, without white space at the end",
         ),
         pytest.param(
             f"{OLD}{TRICKLE}a=end-of-candidates\r\nm=video 9 UDP/TLS/RTP/SAVPF 0\r\n{TRICKLE}a={RTCP}\r\na={UDP}\r\n",

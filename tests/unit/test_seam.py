@@ -25,7 +25,7 @@ SOURCES = {path.stem: path.read_text() for path in sorted(PACKAGE.glob("*.py"))}
 OTHERS = sorted(SOURCES.keys() - set(SEAMS.values()))
 
 # The modules of both packages that anybody may import.
-PUBLIC_MODULES = {"aiortc", "aiortc.events", "aiortc.exceptions", "aiortc.sdp", "aioice"}
+PUBLIC_MODULES = {"aiortc", "aiortc.events", "aiortc.exceptions", "aiortc.sdp", "aiortc.stats", "aioice"}
 
 
 # What the seams say
