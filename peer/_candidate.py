@@ -324,9 +324,15 @@ class RTCIceCandidate:
             words.append(f"ufrag={_log(self.usernameFragment)}")
         return f"RTCIceCandidate({' '.join(words)})"
 
+    def __copy__(self) -> "RTCIceCandidate":
+        return self  # it never changes
+
+    def __deepcopy__(self, memo: object) -> "RTCIceCandidate":
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
         # Copying and pickling would set the slots one by one, which is what frozen forbids.
-        return type(self), ({name: getattr(self, name) for name in _MEMBERS},)
+        return _restored, ({name: getattr(self, name) for name in self.__slots__},)
 
     def _summary(self) -> list[str]:
         if not self.candidate and self.type is None:
@@ -339,6 +345,13 @@ class RTCIceCandidate:
         host = f"[{self.address}]" if ":" in self.address else self.address
         words = [self.protocol, self.type, f"{host}:{self.port}"]
         return words if self.tcpType is None else [*words, self.tcpType]
+
+
+def _restored(attributes: Mapping[str, object]) -> RTCIceCandidate:
+    candidate = RTCIceCandidate({name: attributes[name] for name in _MEMBERS})
+    for name, value in attributes.items():  # a learned candidate has no text that they would follow from
+        object.__setattr__(candidate, name, value)
+    return candidate
 
 
 def peer_reflexive(

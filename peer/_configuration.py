@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ _POLICIES = {  # the first one is the default
 }
 # RFC 7064, section 3.1, and RFC 7065, section 3.1.
 _URL = re.compile(
-    r"(?P<scheme>(?i:stuns?|turns?)):(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]]+)(?::(?P<port>\d{1,5}))?"
+    r"(?P<scheme>(?i:stuns?|turns?)):(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?:\?transport=(?P<transport>udp|tcp))?"
 )
 
@@ -75,7 +76,7 @@ class Configuration:
     def to_dict(self) -> dict[str, Any]:
         """The W3C's dictionary, with all members (webrtc-pc 4.2.1)."""
         return {
-            "iceServers": [dict(server) for server in self.given_servers],
+            "iceServers": [copy.deepcopy(server) for server in self.given_servers],
             "iceTransportPolicy": self.ice_transport_policy,
             "bundlePolicy": self.bundle_policy,
             "rtcpMuxPolicy": self.rtcp_mux_policy,
@@ -91,7 +92,11 @@ def configuration(given: Any, /, **keywords: Any) -> Configuration:
     NotSupportedError for "stuns:", InvalidAccessError for a TURN server without credentials and for a certificate that
     has expired, and TypeError for a policy that does not exist and for a pool size that is not 0 to 255.
     """
-    return _checked(_members(given, keywords))
+    init = _members(given, keywords)
+    for certificate in init["certificates"]:
+        if certificate.expires < datetime.now(UTC):
+            raise InvalidAccessError("the certificate has expired")
+    return _checked(init)
 
 
 def changed_configuration(old: Configuration, described: bool, given: Any, /, **keywords: Any) -> Configuration:
@@ -101,7 +106,7 @@ def changed_configuration(old: Configuration, described: bool, given: Any, /, **
     or rtcpMuxPolicy, or, once described, of iceCandidatePoolSize. What is missing counts as its default.
     """
     init = _members(given, keywords)
-    certificates = tuple(init["certificates"])
+    certificates = init["certificates"]
     if len(certificates) != len(old.certificates) or any(
         new is not known for new, known in zip(certificates, old.certificates, strict=True)
     ):
@@ -125,6 +130,11 @@ def _members(given: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
         init[name] = () if init[name] is None else init[name]
         if isinstance(init[name], str | Mapping) or not isinstance(init[name], Iterable):
             raise ArgumentTypeError(f"{name} is not a list")
+    init["iceServers"] = [_converted_server(server) for server in init["iceServers"]]
+    init["certificates"] = tuple(init["certificates"])
+    for certificate in init["certificates"]:
+        if not isinstance(certificate, RTCCertificate):
+            raise ArgumentTypeError(f"{certificate!r} is not an RTCCertificate")
     size = 0 if init["iceCandidatePoolSize"] is None else init["iceCandidatePoolSize"]
     if not isinstance(size, int | float) or not 0 <= size < 256:
         raise ArgumentTypeError(f"iceCandidatePoolSize is {size!r}, which is not 0 to 255")
@@ -132,22 +142,27 @@ def _members(given: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
     return init
 
 
+def _converted_server(server: Any) -> dict[str, Any]:
+    """An RTCIceServer with its members as text."""
+    init = {
+        name: value for name, value in members(server, _SERVER_MEMBERS, "an ICE server").items() if value is not None
+    }
+    urls: Any = init.get("urls")
+    if urls is None:
+        raise ArgumentTypeError("an ICE server needs urls")
+    converted: dict[str, Any] = {name: dom_string(value) for name, value in init.items() if name != "urls"}
+    return {"urls": urls if isinstance(urls, str) else [dom_string(url) for url in urls], **converted}
+
+
 def _checked(init: Mapping[str, Any]) -> Configuration:
-    certificates = tuple(init["certificates"])
-    for certificate in certificates:
-        if not isinstance(certificate, RTCCertificate):
-            raise ArgumentTypeError(f"{certificate!r} is not an RTCCertificate")
-        if certificate.expires < datetime.now(UTC):
-            raise InvalidAccessError("the certificate has expired")
-    servers = [members(server, _SERVER_MEMBERS, "an ICE server") for server in init["iceServers"]]
     return Configuration(
-        ice_servers=tuple(url for server in servers for url in _ice_servers(server)),
+        ice_servers=tuple(url for server in init["iceServers"] for url in _ice_servers(server)),
         ice_transport_policy=init["iceTransportPolicy"],
         bundle_policy=init["bundlePolicy"],
         rtcp_mux_policy=init["rtcpMuxPolicy"],
-        certificates=certificates,
+        certificates=init["certificates"],
         ice_candidate_pool_size=init["iceCandidatePoolSize"],
-        given_servers=tuple({k: v for k, v in server.items() if v is not None} for server in servers),
+        given_servers=tuple(init["iceServers"]),
     )
 
 
@@ -160,16 +175,14 @@ def _policy(name: str, value: Any) -> str:
     return policy
 
 
-def _ice_servers(init: Mapping[str, Any]) -> list[IceServer]:
-    if init.get("urls") is None:
-        raise ArgumentTypeError("an ICE server needs urls")
-    urls = [init["urls"]] if isinstance(init["urls"], str) else list(init["urls"])
+def _ice_servers(server: Mapping[str, Any]) -> list[IceServer]:
+    urls = [server["urls"]] if isinstance(server["urls"], str) else server["urls"]
     if not urls:
         raise URLSyntaxError("an ICE server needs at least one URL")
-    return [_ice_server(dom_string(url), init.get("username"), init.get("credential")) for url in urls]
+    return [_ice_server(url, server.get("username"), server.get("credential")) for url in urls]
 
 
-def _ice_server(url: str, username: Any, credential: Any) -> IceServer:
+def _ice_server(url: str, username: str | None, credential: str | None) -> IceServer:
     match = _URL.fullmatch(url)
     if match is None or not 0 <= int(match["port"] or 0) <= 65535:
         raise URLSyntaxError(f"{url!r} is not the URL of a STUN or TURN server")
@@ -181,14 +194,21 @@ def _ice_server(url: str, username: Any, credential: Any) -> IceServer:
         raise NotSupportedError(f"{url!r}: STUN over TLS and TURN over DTLS are not supported")
     if scheme.startswith("turn") and (username is None or credential is None):
         raise InvalidAccessError(f"{url!r}: a TURN server needs a username and a credential")
-    if scheme.startswith("turn") and len(dom_string(username).encode()) > 508:  # RFC 8489, section 14.3
-        raise InvalidAccessError(f"{url!r}: the username is longer than 508 bytes")
+    if scheme.startswith("turn") and not _is_text(username or "", 508):  # RFC 8489, section 14.3
+        raise InvalidAccessError(f"{url!r}: the username cannot be encoded, or not in 508 bytes")
     return IceServer(
         url,
         scheme,
         match["host"].strip("[]"),
         int(match["port"] or (5349 if scheme == "turns" else 3478)),
         transport or ("tcp" if scheme == "turns" else "udp"),
-        None if username is None else dom_string(username),
-        None if credential is None else dom_string(credential),
+        username,
+        credential,
     )
+
+
+def _is_text(text: str, size: int) -> bool:
+    try:
+        return len(text.encode()) <= size
+    except UnicodeEncodeError:  # a lone surrogate
+        return False

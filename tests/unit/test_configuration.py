@@ -170,7 +170,6 @@ def test_the_url_of_a_server_says_how_to_reach_it(url, expected):
         "stun:stun.example.org:1:2",
         pytest.param(
             "stun:stun.example.org:\u0661",
-            marks=pytest.mark.xfail(strict=True, reason="digits of other scripts are taken for a port"),
             id="a digit of another script",
         ),
         "stun:2001:db8::1",
@@ -233,7 +232,7 @@ def test_credentials_may_be_empty_and_are_converted_to_text():
 def test_a_username_has_at_most_508_bytes(username):
     (server,) = servers({**TURN, "username": username})
     assert server.username == username
-    with pytest.raises(InvalidAccessError, match="the username is longer than 508 bytes"):
+    with pytest.raises(InvalidAccessError, match="in 508 bytes"):
         servers({**TURN, "username": username + "u"})
 
 
@@ -242,7 +241,6 @@ def test_the_username_of_a_stun_server_is_nobodys_business():
     assert server.scheme == "stun"
 
 
-@pytest.mark.xfail(raises=UnicodeEncodeError, strict=True, reason="lone surrogates are encoded as if they could be")
 def test_a_username_that_has_no_utf_8_is_refused():
     with pytest.raises(InvalidAccessError):
         servers({**TURN, "username": "\ud800"})
@@ -431,7 +429,6 @@ def test_every_dictionary_is_a_new_one():
     assert checked.to_dict() == Configuration(given_servers=(TURN,)).to_dict()
 
 
-@pytest.mark.xfail(strict=True, reason="the list of URLs is neither copied when it comes in nor when it goes out")
 def test_a_list_of_urls_that_is_changed_later_changes_nothing():
     urls = ["stun:a"]
     checked = configuration({"iceServers": [{"urls": urls}]})
@@ -440,7 +437,6 @@ def test_a_list_of_urls_that_is_changed_later_changes_nothing():
     assert checked.to_dict()["iceServers"] == [{"urls": ["stun:a"]}]
 
 
-@pytest.mark.xfail(raises=URLSyntaxError, strict=True, reason="what was used up is kept instead of what it gave")
 def test_urls_that_can_be_read_only_once_are_read_once():
     checked = configuration({"iceServers": [{"urls": iter(["stun:a"])}]})
     assert configuration(checked.to_dict()).ice_servers == checked.ice_servers
@@ -520,13 +516,11 @@ def test_certificates_cannot_be_changed(certificate, described):
         changed_configuration(Configuration(), described, {"certificates": [certificate]})
 
 
-@pytest.mark.xfail(strict=True, reason="they are read twice, and the second time there are none")
 def test_certificates_that_can_be_read_only_once_are_read_once(certificate):
     old = configuration({"certificates": [certificate]})
     assert changed_configuration(old, False, {"certificates": iter([certificate])}) == old
 
 
-@pytest.mark.xfail(raises=InvalidAccessError, strict=True, reason="the W3C asks for the end when a connection is made")
 def test_a_certificate_that_has_expired_since_it_was_given_is_no_reason_to_refuse_a_change():
     certificate = expiring(hours=1)
     old = configuration({"certificates": [certificate]})
@@ -561,7 +555,6 @@ def test_what_must_not_change_is_looked_at_before_the_servers_are():
         changed_configuration(Configuration(), False, {"bundlePolicy": "max-bundle", "iceServers": [{"urls": "bogus"}]})
 
 
-@pytest.mark.xfail(raises=InvalidModificationError, strict=True, reason="a browser converts everything first")
 @pytest.mark.parametrize(
     "wrong", [{"iceServers": [{}]}, {"iceServers": [5]}, {"certificates": ["PEM"]}, {"certificates": [5]}], ids=str
 )
