@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+
+from aioice import stun
 
 
 def turnserver() -> str | None:
@@ -62,3 +66,40 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
+
+
+class MappingServer(asyncio.DatagramProtocol):
+    """A STUN server that says of everybody that they come from the same address, as behind a NAT."""
+
+    def __init__(self, mapped: tuple[str, int]) -> None:
+        self._mapped = mapped
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        request = stun.parse_message(data)
+        response = stun.Message(
+            message_method=stun.Method.BINDING,
+            message_class=stun.Class.RESPONSE,
+            transaction_id=request.transaction_id,
+        )
+        response.attributes["XOR-MAPPED-ADDRESS"] = self._mapped
+        self._transport.sendto(bytes(response), addr)
+
+
+@contextlib.asynccontextmanager
+async def mapping_server(*mapped: tuple[str, int]) -> AsyncIterator[list[str]]:
+    """Run a server for each mapped address; gives their URLs."""
+    loop = asyncio.get_running_loop()
+    transports = []
+    for address in mapped:
+        transport, _ = await loop.create_datagram_endpoint(
+            functools.partial(MappingServer, address), local_addr=("127.0.0.1", 0)
+        )
+        transports.append(transport)
+    try:
+        yield [f"stun:127.0.0.1:{transport.get_extra_info('sockname')[1]}" for transport in transports]
+    finally:
+        for transport in transports:
+            transport.close()

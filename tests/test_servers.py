@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from peers import Log, negotiate, open_peers, opened, trickle
+from servers import mapping_server
 
 
 async def connect(offerer, answerer):
@@ -65,3 +66,41 @@ async def test_a_server_reflexive_candidate_that_is_its_own_host_is_not_announce
         await peer.setLocalDescription()
         await peer.gathering_complete()
         assert {c.type async for c in peer.ice_candidates()} == {"host", None}
+
+
+async def test_reflexive_candidates_carry_their_server_and_their_base():
+    async with (
+        mapping_server(("203.0.113.5", 40000), ("203.0.113.6", 50000)) as urls,
+        open_peers({"iceServers": [{"urls": urls}]}) as (peer,),
+    ):
+        peer.createDataChannel("chat")
+        events = []
+        peer.onicecandidate = events.append
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        candidates = [event.candidate for event in events if event.candidate and event.candidate.candidate]
+        bases = {(c.address, c.port) for c in candidates if c.type == "host"}
+        reflexive = [c for c in candidates if c.type == "srflx"]
+        assert {(c.address, c.port, c.url) for c in reflexive} == {
+            ("203.0.113.5", 40000, urls[0]),
+            ("203.0.113.6", 50000, urls[1]),
+        }
+        assert {(c.relatedAddress, c.relatedPort) for c in reflexive} <= bases
+        assert all(event.url == (event.candidate and event.candidate.url) for event in events)
+        foundations = [c.foundation for c in candidates if c.type == "host"]
+        assert len(set(foundations)) == len(foundations)
+        assert len({c.foundation for c in reflexive} - set(foundations)) == 1  # both servers have one address
+        assert len({c.priority for c in candidates}) == len(candidates)
+        assert f"c=IN IP4 {reflexive[0].address}\r\n" in peer.localDescription.sdp
+
+
+async def test_a_reflexive_candidate_that_two_servers_tell_of_is_announced_once():
+    async with (
+        mapping_server(("203.0.113.5", 40000), ("203.0.113.5", 40000)) as urls,
+        open_peers({"iceServers": [{"urls": urls}]}) as (peer,),
+    ):
+        peer.createDataChannel("chat")
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        places = [(c.address, c.port, c.relatedPort) async for c in peer.ice_candidates() if c.candidate]
+        assert len(set(places)) == len(places)

@@ -1,0 +1,59 @@
+"""When ICE fails: not before both sides have ended, and patience has."""
+
+from __future__ import annotations
+
+import asyncio
+
+from peers import Log, negotiate, open_peers, opened, reached, trickle
+
+
+def generation(peer):
+    """The ICE generation of a connection's only transport, to look into."""
+    return next(iter(peer._session.engine.media().values())).agent.newest
+
+
+async def test_without_a_usable_remote_candidate_ice_fails_when_patience_ends():
+    async with open_peers(None, None) as (offerer, answerer):
+        offerer.createDataChannel("chat")
+        log = Log(offerer)
+        failed = asyncio.ensure_future(reached(offerer, "connectionState", "failed"))
+        await offerer.setLocalDescription()
+        generation(offerer).patience = 0.2
+        await answerer.setRemoteDescription(offerer.localDescription)
+        await answerer.setLocalDescription()
+        await offerer.setRemoteDescription(answerer.localDescription)
+        await offerer.gathering_complete()
+        await offerer.addIceCandidate({"candidate": "candidate:1 1 tcp 1 192.0.2.9 9 typ host", "sdpMid": "0"})
+        await offerer.addIceCandidate()
+        assert offerer.connectionState == "new"
+        await failed
+        assert log.of("iceconnectionstatechange") == ["failed"]
+        assert offerer.sctp.transport.iceTransport.state == "failed"
+
+
+async def test_a_remote_side_that_reaches_us_before_patience_ends_connects():
+    async with open_peers(None, None) as (offerer, answerer):
+        open_ = opened(offerer.createDataChannel("chat"))
+        await negotiate(offerer, answerer)
+        await offerer.addIceCandidate()  # no candidate will come from the answerer, as far as the offerer knows
+        async for candidate in offerer.ice_candidates():
+            await answerer.addIceCandidate(candidate)
+        await open_
+        assert offerer.sctp.transport.iceTransport.getSelectedCandidatePair().remote.type == "prflx"
+
+
+async def test_lost_consent_is_failure_and_does_not_close_the_connection(monkeypatch):
+    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
+    monkeypatch.setattr("aioice.ice.CONSENT_FAILURES", 1)
+    async with open_peers(None, None) as (offerer, answerer):
+        trickle(offerer, answerer)
+        channel = offerer.createDataChannel("chat")
+        open_ = opened(channel)
+        await negotiate(offerer, answerer)
+        await open_
+        failed = asyncio.ensure_future(reached(offerer, "iceConnectionState", "failed"))
+        await generation(answerer).shut_down()  # the answerer is gone without a word
+        await failed
+        assert offerer.signalingState == "stable"
+        assert channel.readyState == "open"
+        channel.send("into the void")
