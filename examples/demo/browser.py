@@ -115,7 +115,14 @@ def running(command: list[str], home: Path, log: Path) -> Iterator[subprocess.Po
     """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     homes = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
-    environment = os.environ | dict.fromkeys(homes, str(home)) | {"MOZ_CRASHREPORTER_DISABLE": "1"}
+    environment = (
+        os.environ
+        | dict.fromkeys(homes, str(home))
+        | {
+            "MOZ_CRASHREPORTER_DISABLE": "1",
+            "MOZ_REMOTE_SETTINGS_DEVTOOLS": "1",  # or a release ignores services.settings.server
+        }
+    )
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
