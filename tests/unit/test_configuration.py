@@ -516,6 +516,21 @@ def test_certificates_cannot_be_changed(certificate, described):
         changed_configuration(Configuration(), described, {"certificates": [certificate]})
 
 
+class Equal(aiortc.RTCCertificate):
+    """A certificate that is equal to all others."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+def test_a_certificate_that_is_equal_is_not_the_same():
+    one, other = Equal.generateCertificate(), Equal.generateCertificate()
+    with pytest.raises(InvalidModificationError):
+        changed_configuration(Configuration(certificates=(one,)), False, {"certificates": [other]})
+
+
 def test_certificates_that_can_be_read_only_once_are_read_once(certificate):
     old = configuration({"certificates": [certificate]})
     assert changed_configuration(old, False, {"certificates": iter([certificate])}) == old

@@ -182,7 +182,7 @@ async def test_a_track_event_has_a_receiver_a_track_and_a_transceiver(objects):
     members = {"receiver": transceiver.receiver, "track": track, "transceiver": transceiver}
     for event in (RTCTrackEvent("track", members), RTCTrackEvent("track", **members)):
         assert (event.receiver, event.track, event.transceiver) == (transceiver.receiver, track, transceiver)
-        assert event.type == "track"
+        assert (event.type, event.streams) == ("track", ())
 
 
 async def test_keywords_outrank_the_dictionary_of_a_track_or_data_channel_event(objects):
@@ -567,6 +567,52 @@ def test_listeners_of_both_kinds_are_called_in_one_order(target, log):
     target.once("ping", lambda: log.append("once"))
     target.fire()
     assert log == ["on", "listener", "handler", "once"]
+
+
+def test_listeners_can_be_asked_for(target, log):
+    handler, listener = logging(log, "handler"), logging(log, "listener")
+
+    def on():
+        log.append("on")
+
+    assert target.listeners("ping") == []
+    target.onping = handler
+    target.addEventListener("ping", listener)
+    target.on("ping", on)
+    target.once("pong", on)
+    assert target.listeners("ping") == [handler, listener, on]
+    assert target.listeners("pong") == [on]
+    target.listeners("ping").clear()
+    target.removeEventListener("ping", listener)
+    assert target.listeners("ping") == [handler, on]
+    target.fire("pong")
+    assert target.listeners("pong") == []
+
+
+@pytest.mark.parametrize(("event", "left"), [("ping", "pong"), ("pong", "ping"), ("other", "ping pong"), (None, "")])
+def test_all_listeners_for_one_event_or_for_all_can_be_removed(target, log, event, left):
+    for type in ("ping", "pong"):
+        setattr(target, f"on{type}", logging(log, type))
+        target.addEventListener(type, logging(log, type))
+        target.on(type, lambda type=type: log.append(type))
+    target.remove_all_listeners(*[event] if event else [])
+    target.fire("ping")
+    target.fire("pong")
+    assert log == [word for word in left.split() for _ in range(3)]
+    for type in ("ping", "pong"):
+        assert (getattr(target, f"on{type}") is not None) == (type in left)
+        assert len(target.listeners(type)) == 3 * (type in left)
+
+
+def test_listeners_that_are_all_removed_while_an_event_is_fired_are_not_called(target, log):
+    target.addEventListener("ping", logging(log, "first", target.remove_all_listeners))
+    target.addEventListener("ping", logging(log, "listener"))
+    target.onping = logging(log, "handler")
+    target.fire()
+    assert log == ["first"]
+    target.onping = logging(log, "new handler")
+    target.fire()
+    assert log == ["first", "new handler"]
 
 
 async def test_on_hands_over_what_aiortc_does(target, objects):

@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from peer._promise import Promise, rejected, resolved
+from peer._promise import Promise, promised, rejected, resolved
 
 
 class Failure(Exception):
@@ -692,3 +692,59 @@ async def test_what_is_thrown_into_a_coroutine_comes_out_of_it_begun_or_not():
         with pytest.raises(Failure):
             promise.throw(Failure("no"))
         assert not promise.done()
+
+
+# Calls where no loop runs
+
+
+@pytest.fixture
+def called():
+    """The arguments of each call that was made."""
+    return []
+
+
+@pytest.fixture
+def call(called):
+    @promised
+    def call(*arguments, **keywords):
+        """What the call does."""
+        called.append((arguments, keywords))
+        return resolved("call", 5) if arguments else rejected("call", Failure("no"))
+
+    return call
+
+
+async def test_a_call_in_a_loop_is_made_at_once(call, called):
+    promise = call(1, a=2)
+    assert called == [((1,), {"a": 2})]
+    assert isinstance(promise, Promise)
+    assert await promise == 5
+
+
+async def test_a_call_from_another_thread_is_made_when_it_is_first_awaited(call, called):
+    later = await asyncio.to_thread(call, 1, a=2)
+    assert called == []
+    assert await later == 5
+    assert called == [((1,), {"a": 2})]
+
+
+async def test_a_call_from_another_thread_that_fails_says_so_to_who_awaits_it(call, called):
+    later = await asyncio.to_thread(call)
+    with pytest.raises(Failure, match="no"):
+        await later
+    assert called == [((), {})]
+
+
+def test_a_call_before_the_loop_runs_is_made_when_it_runs(call, called):
+    loop = asyncio.new_event_loop()
+    try:
+        later = call(1)
+        assert called == []
+        assert loop.run_until_complete(later) == 5
+    finally:
+        loop.close()
+    assert called == [((1,), {})]
+
+
+def test_a_call_looks_like_what_it_calls(call):
+    assert (call.__name__, call.__doc__) == ("call", "What the call does.")

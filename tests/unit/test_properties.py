@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from peer import RTCIceCandidate, RTCSessionDescription
 from peer._candidate import CandidateAttribute, candidate_line, parse_candidate
 from peer._configuration import configuration
-from peer._description import Description, description_init
+from peer._description import Description, description_init, without_candidates
 from peer._errors import ArgumentTypeError, DOMException, OperationError
 from peer._gathering import Announce, ConnectionState, Gathering, TransportState, Write
 from peer._priorities import ranked
@@ -29,8 +29,6 @@ more = settings(max_examples=200)
 VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 TOKEN = "".join(c for c in VISIBLE if c not in '"(),/:;<=>?@[\\]')
 ICE = string.ascii_letters + string.digits + "+/"
-
-
 SPELLINGS = st.sampled_from([str, str.upper, str.title])  # which mean the same
 
 
@@ -82,7 +80,7 @@ class Written:
 def candidates(draw):
     spell = draw(SPELLINGS)
     foundation = draw(st.text(ICE, min_size=1, max_size=32))
-    component, component_text = draw(numbers(256, 5, smallest=1))
+    component, component_text = draw(st.just((1, "1")) | numbers(256, 5, smallest=1))
     protocol = draw(st.sampled_from(["udp", "tcp"]))
     priority, priority_text = draw(numbers(2**32 - 1, 10))
     address = draw(ADDRESSES)
@@ -96,7 +94,7 @@ def candidates(draw):
     if related_port is not None:
         words += [spell("rport"), related_port_text]
     extensions = draw(EXTENSIONS)
-    tcp_type = draw(st.sampled_from([None, "active", "passive", "so"])) if protocol == "tcp" else None
+    tcp_type = draw(st.sampled_from([None, "active", "passive", "so"]))
     if tcp_type is not None:
         extensions.insert(draw(st.integers(0, len(extensions))), (spell("tcptype"), spell(tcp_type)))
     rest = " ".join([*words, *(word for pair in extensions for word in pair)])
@@ -112,7 +110,7 @@ def candidates(draw):
             address=address,
             port=port,
             type=type_,
-            tcp_type=tcp_type,
+            tcp_type=tcp_type if protocol == "tcp" else None,
             related_address=None if type_ == "host" else related_address,
             related_port=None if type_ == "host" else related_port,
         ),
@@ -134,7 +132,8 @@ def test_the_line_of_a_candidate_says_the_same_and_is_its_own_line(written):
 
 
 NUMBERS = st.integers(0, 65535)
-TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)  # with lone surrogates, which JSON can carry
+# With lone surrogates, which JSON can carry.
+TEXTS = st.text(st.characters(exclude_categories=()) | st.sampled_from("\ud800\udbff\udc00\udfff"), max_size=20)
 
 
 @given(candidates(), st.none() | TEXTS, st.none() | NUMBERS, st.none() | TEXTS)
@@ -215,7 +214,9 @@ HUGE = st.builds(
     st.sampled_from([100, 10_000, 50_000]),
     st.sampled_from(["", "x", " 5 typ host", "\n"]),
 )
-ANY_TEXT = st.one_of(TEXTS, mutated(), HUGE)
+CANDIDATE_LINES = candidates().map(lambda written: written.line)
+EXTENDED = st.builds("{} x y{}z".format, CANDIDATE_LINES, st.sampled_from(PIECES) | TEXTS)
+ANY_TEXT = st.one_of(TEXTS, mutated(), EXTENDED, HUGE)
 
 
 @more
@@ -230,7 +231,9 @@ def test_any_text_is_kept_by_a_candidate_and_shown_in_short(text):
 
 @more
 @given(ANY_TEXT, st.sampled_from(REMOTES))
-@example("candidate:1 1 udp 1 192.0.2.9 5 typ host\r\na=mid:x", REMOTE)
+@example("candidate:1 1 udp 1 192.0.2.9 5 typ host x y\r\na=mid:x", REMOTE)
+@example("candidate:1 1 udp 1 192.0.2.9 5 typ host x y\ra=mid:x", REMOTE)
+@example("candidate:1 1 udp 1 192.0.2.9 5 typ host x \u00fc", REMOTE)
 @example("candidate:1 1 udp 1 192.0.2.9 5 typ host x y\u2028a=mid:x", REMOTE)
 @example("candidate:1 1 udp 1 192.0.2.9 5 typ host x y\x85a=mid:x", REMOTE)
 def test_any_text_adds_one_line_or_is_an_operation_error(text, remote):
@@ -337,9 +340,6 @@ def place_for_candidates(text, index):
     return start + end.start() if end else stop
 
 
-CANDIDATE_LINES = candidates().map(lambda written: written.line)
-
-
 @more
 @given(descriptions(), NUMBERS, st.lists(st.just("") | CANDIDATE_LINES, max_size=3))
 def test_what_is_added_to_a_description_stands_in_its_place_and_all_else_stays(text, index, added):
@@ -380,6 +380,18 @@ def test_candidates_of_our_own_change_the_default_destination_and_nothing_else(t
             assert line_before.startswith(("c=IN IP4 ", "c=IN IP6 "))
             assert line.removesuffix("\r") == f"c=IN IP{6 if ':' in says.address else 4} {says.address}"
             assert line.endswith("\r") == line_before.endswith("\r")
+
+
+@given(descriptions())
+def test_the_engine_gets_a_description_without_its_candidates_and_with_all_else(text):
+    kept = [
+        line
+        for line in text.split("\n")
+        if not line.startswith("a=candidate:") and not line.startswith("a=end-of-candidates")
+    ]
+    assert [line.strip() for line in without_candidates(text).split("\n") if line.strip()] == [
+        line.strip() for line in kept if line.strip()
+    ]
 
 
 # What JavaScript makes of any value
@@ -480,7 +492,7 @@ def test_every_value_is_a_description_or_a_type_error(value):
 
 SERVERS = st.fixed_dictionaries(
     {"urls": st.sampled_from(["stun:a", "turn:a", ["turns:a", "stun:b"], "bogus"]) | JSON},
-    optional={"username": st.text() | JSON.filter(lambda value: not isinstance(value, str)), "credential": JSON},
+    optional={"username": TEXTS | JSON, "credential": TEXTS | JSON},
 )
 
 
@@ -574,6 +586,7 @@ class User:
                     ], "a marker is the last of its generation"
                     self.announced.append(candidate)
                 case TransportState(key, state):
+                    assert number == 0, "the transport's event comes before the connection's"
                     (transport,) = [t for t in transports if t.key == key]
                     assert not transport.dropped
                     assert state == ("complete" if all(transport.generations.values()) else "gathering")
