@@ -259,11 +259,8 @@ def _attributes(lines: list[str]) -> dict[str, str]:
 
 def without_candidates(sdp: str) -> str:
     """*sdp* with no candidates in it, and no blanks at the ends of lines."""
-    return "".join(
-        re.sub(r"[ \t]+(?=\r?\n?$)", "", line)
-        for line in _LINE.findall(sdp)
-        if not line.startswith(("a=candidate:", "a=end-of-candidates"))
-    )
+    lines = [line for line in _LINE.findall(sdp) if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
+    return "".join(line.rstrip(" \t\r\n") + line[len(line.rstrip("\r\n")) :] for line in lines)
 
 
 def trickling(sdp: str) -> str:

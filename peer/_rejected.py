@@ -47,7 +47,7 @@ def accept(sdp: str, rejected: Collection[str]) -> str:
     members = [word for word in group[0].split(" ")[1:] if word not in rejected] if group else []
     members = members or [_mid(host)]
     bundle = " ".join(["a=group:BUNDLE", *members, *rejected])
-    session = _GROUP.sub(bundle, session, count=1) if group else f"{session}{bundle}\r\n"
+    session = _GROUP.sub(lambda _: bundle, session, count=1) if group else f"{session}{bundle}\r\n"
     return session + "".join(
         _inactive(section, parameters) if _mid(section) in rejected else section for section in sections
     )

@@ -642,7 +642,6 @@ def test_candidates_can_be_taken_out_of_a_text_with_the_blanks_at_the_ends_of_li
     assert without_candidates(text) == result
 
 
-@pytest.mark.xfail(strict=True, reason="every blank is tried as the first one of those at the end of the line")
 def test_a_line_full_of_blanks_takes_no_longer_than_others():
     def seconds(line):
         begin = time.perf_counter()
