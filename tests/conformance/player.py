@@ -60,6 +60,20 @@ class Player:
         self.peers = {name: Peer(self, name, configuration.get(name)) for name in ("A", "B")}
 
     async def play(self, steps: Sequence[Step], limit: float) -> dict[str, Any]:
+        try:
+            await self._take_all(steps, limit)
+            for peer in self.peers.values():
+                descriptions = {side: peer.lines(f"{side}Description") for side in ("local", "remote")}
+                self.note(peer.name, "end", "", **descriptions)
+            return {"log": list(self.log), "features": features()}
+        finally:
+            for peer in self.peers.values():
+                await peer.pc.close()
+            for task in (left := [*self._tasks, *self.deliveries]):
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _take_all(self, steps: Sequence[Step], limit: float) -> None:
         step: Step = ()
         try:
             async with asyncio.timeout(limit):
@@ -71,17 +85,6 @@ class Player:
             self.log.append({"who": "-", "what": "gave up", "value": str(error)})
         except TimeoutError:
             self.log.append({"who": "-", "what": "gave up", "value": f"waiting for {step}"})
-        for peer in self.peers.values():
-            self.note(
-                peer.name, "end", "", local=peer.lines("localDescription"), remote=peer.lines("remoteDescription")
-            )
-        log = list(self.log)
-        for peer in self.peers.values():
-            await peer.pc.close()
-        for task in (left := [*self._tasks, *self.deliveries]):
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-        return {"log": log, "features": features()}
 
     def note(self, who: str, what: str, value: str, **more: Any) -> None:
         peer = self.peers[who.partition(".")[0]]
@@ -345,6 +348,11 @@ class Peer:
             value = await promise
         except Exception as error:
             return f"rejected {name_of(error)}"
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            await asyncio.get_running_loop().create_future()  # closed meanwhile: a browser's stays pending for ever
         if method in ("createOffer", "createAnswer"):
             self._created = value
         if method.endswith("Description"):
