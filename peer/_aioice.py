@@ -119,7 +119,6 @@ class Generation(aioice.Connection):
             transport_policy=_policy(relay_only),
         )
         self.observer = observer
-        self.relay_only = relay_only  # changes when gathering begins
         self.foundations = foundations  # those of the whole connection
         self.patience = patience  # seconds; tests shorten it
         self.gathered = False  # True once there will be no more local candidates
@@ -132,9 +131,13 @@ class Generation(aioice.Connection):
 
     # Gathering
 
+    @property
+    def relay_only(self) -> bool:
+        """Whether only relayed candidates are gathered. Changes when gathering begins."""
+        return self._transport_policy is aioice.TransportPolicy.RELAY
+
     def gather(self, servers: Iterable[IceServer], relay_only: bool) -> None:
         """Begin to gather. The observer is told of each candidate, of each server that fails, and of the end."""
-        self.relay_only = relay_only
         self._transport_policy = _policy(relay_only)
         self._spawn(self._gather(list(servers)))
 

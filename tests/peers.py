@@ -82,6 +82,16 @@ def opened(channel: aiortc.RTCDataChannel) -> asyncio.Future[Any]:
     return asyncio.ensure_future(emitted(channel, "open"))
 
 
+async def connect(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> aiortc.RTCDataChannel:
+    """Trickle and negotiate until a channel of the offerer is open; returns the channel."""
+    trickle(offerer, answerer)
+    channel = offerer.createDataChannel("chat")
+    open_ = opened(channel)
+    await negotiate(offerer, answerer)
+    await open_
+    return channel
+
+
 class Log:
     """Everything that happens at a connection, with what is visible when it happens."""
 

@@ -7,17 +7,14 @@ import gc
 
 import aiortc
 import pytest
-from peers import Log, Tone, negotiate, open_peers, opened, reached, trickle
+from peers import Log, Tone, connect, negotiate, open_peers, reached, trickle
 
 from peer import InvalidStateError, RTCPeerConnection
 
 
 async def test_close_fires_nothing_and_sets_every_state():
     async with open_peers(None, None) as (offerer, answerer):
-        trickle(offerer, answerer)
-        open_ = opened(offerer.createDataChannel("chat"))
-        await negotiate(offerer, answerer)
-        await open_
+        await connect(offerer, answerer)
         log = Log(offerer)
         closing = offerer.close()
         assert offerer.signalingState == "closed"
@@ -169,11 +166,7 @@ def test_a_loop_may_end_while_a_connection_is_being_closed(turns):
 
 async def test_a_connection_stays_open_when_the_other_side_closes():
     async with open_peers(None, None) as (offerer, answerer):
-        trickle(offerer, answerer)
-        channel = offerer.createDataChannel("chat")
-        open_ = opened(channel)
-        await negotiate(offerer, answerer)
-        await open_
+        channel = await connect(offerer, answerer)
         await reached(offerer, "connectionState", "connected")
         gone = asyncio.get_running_loop().create_future()
         channel.on("close", lambda: gone.set_result(None))

@@ -7,7 +7,19 @@ import statistics
 
 import aiortc
 import pytest
-from peers import Log, Tone, emitted, negotiate, next_event, open_peers, opened, reached, send_candidates, trickle
+from peers import (
+    Log,
+    Tone,
+    connect,
+    emitted,
+    negotiate,
+    next_event,
+    open_peers,
+    opened,
+    reached,
+    send_candidates,
+    trickle,
+)
 
 from peer import (
     InvalidAccessError,
@@ -26,13 +38,8 @@ from peer import (
 
 async def connected(offerer, answerer):
     """Connect with a data channel; returns both ends of it."""
-    trickle(offerer, answerer)
-    channel = offerer.createDataChannel("chat")
-    open_ = opened(channel)
     arrived = asyncio.ensure_future(next_event(answerer, "datachannel"))
-    await negotiate(offerer, answerer)
-    await open_
-    return channel, (await arrived).channel
+    return await connect(offerer, answerer), (await arrived).channel
 
 
 # Data and media

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from peers import Log, negotiate, open_peers, opened, reached, trickle
+from peers import Log, connect, negotiate, open_peers, opened, reached
 
 
 def generation(peer):
@@ -46,11 +46,7 @@ async def test_lost_consent_is_failure_and_does_not_close_the_connection(monkeyp
     monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
     monkeypatch.setattr("aioice.ice.CONSENT_FAILURES", 1)
     async with open_peers(None, None) as (offerer, answerer):
-        trickle(offerer, answerer)
-        channel = offerer.createDataChannel("chat")
-        open_ = opened(channel)
-        await negotiate(offerer, answerer)
-        await open_
+        channel = await connect(offerer, answerer)
         failed = asyncio.ensure_future(reached(offerer, "iceConnectionState", "failed"))
         await generation(answerer).shut_down()  # the answerer is gone without a word
         await failed

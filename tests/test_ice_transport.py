@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from peers import Tone, negotiate, next_event, open_peers, opened, reached, send_candidates, trickle
+from peers import Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates
 
 from peer import Event, RTCIceTransport, RTCPeerConnectionIceErrorEvent
 
@@ -34,13 +34,6 @@ class Order:
 
     def without_candidates(self):
         return [entry for entry in self.seen if entry[0] != "icecandidate"]
-
-
-async def connect(offerer, answerer):
-    trickle(offerer, answerer)
-    open_ = opened(offerer.createDataChannel("chat"))
-    await negotiate(offerer, answerer)
-    await open_
 
 
 async def test_a_transport_before_anything_is_negotiated():
