@@ -14,12 +14,19 @@ aiortc is told two things that are not quite so:
 
 aiortc calls connect() as soon as it has applied a remote description; checks begin with :meth:`Agent.begin_checks`,
 when the connection has shown its users that both descriptions are set.
+
+An ICE restart begins a generation. While it gathers and checks, the one before goes on: datagrams are sent over it
+until the new one has nominated a pair, and received from it a little longer.
+
+    described: announce(), expect() ──▶ negotiated: begin_checks() ──▶ selected ──▶ lingering ──▶ closed
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import secrets
 from collections.abc import Sequence
 
 import aioice
@@ -27,11 +34,20 @@ import aioice
 from ._aioice import Generation
 from ._candidate import CandidateAttribute
 from ._configuration import IceServer
-from ._facts import AgentObserver, LocalCandidate, SelectedPair, ServerError
+from ._facts import AgentObserver, CheckedPair, LocalCandidate, SelectedPair, ServerError
+from ._gatherer import Gatherer
 from ._ice_transport import IceTransportSlots
 from ._priorities import Foundations
+from ._states import ice_transport_state
+from ._timing import Timing
 
 NO_ADDRESS_YET = aioice.Candidate("0", 1, "udp", 0, "0.0.0.0", 9, "host")
+
+
+def credentials() -> tuple[str, str]:
+    """A new ufrag and password (RFC 8445, section 5.3, wants 24 and 128 bits of them)."""
+    ufrag, password = (base64.b64encode(secrets.token_bytes(size)).decode() for size in (6, 18))
+    return ufrag, password
 
 
 class Agent:
@@ -41,51 +57,90 @@ class Agent:
         self,
         observer: AgentObserver[Agent],
         *,
-        relay_only: bool,
         foundations: Foundations,
+        timing: Timing,
         local_username: str | None,
         local_password: str | None,
     ) -> None:
         self.slots = IceTransportSlots()  # what users see; the connection's tasks change it
-        self.state = "new"  # an RTCIceTransportState; changes with what the newest generation tells
-        self.remote_username: str | None = None  # set by aiortc before connect()
-        self.remote_password: str | None = None  # set by aiortc before connect()
-        self.remote_is_lite = False  # set by aiortc before connect(), which has chosen our role by then
+        self.state = "new"  # an RTCIceTransportState; changes with what the generations tell
+        # aiortc sets these three, to no effect: credentials come from descriptions, see expect().
+        self.remote_username: str | None = None
+        self.remote_password: str | None = None
+        self.remote_is_lite = False
         self._observer = observer
-        self._generations = [  # oldest first; the last one is the newest
-            Generation(
-                self,
-                ice_controlling=False,
-                local_username=local_username,
-                local_password=local_password,
-                relay_only=relay_only,
-                foundations=foundations,
-            )
-        ]
-        self._selected: Generation | None = None  # the one that is sent over; set when a pair is nominated
+        self._foundations = foundations
+        self._timing = timing
+        # The one that is sent over, if there is one, up to the newest one.
+        self._generations = [self._new_generation(local_username, local_password, controlling=False)]
+        self._selected: Generation | None = None  # the one that is sent over; changes when a newer one has a pair
+        self._negotiated: Generation | None = None  # the one that checks; changes when a negotiation is complete
+        self._heard = True  # whether the remote side answers on the selected pair
+        self._lingering: list[Generation] = []  # older than the selected one: they still receive, for a while
+        self._farewell: asyncio.TimerHandle | None = None  # set while there are some
+        self._leaving: dict[asyncio.Task[None], Generation] = {}  # those that are being closed
         self._datagrams: asyncio.Queue[bytes | None] = asyncio.Queue()  # None: there will be no more
-        self._gathering = False  # True once the first generation gathers
-        self._negotiated = asyncio.Event()  # set when checks may begin, or on closing
         self._connected = asyncio.Event()  # set when the first pair is nominated, or on closing
         self._closed = asyncio.Event()  # set on closing
         self._closing: asyncio.Task[None] | None = None  # set on closing; done when the sockets are closed
+
+    def _new_generation(self, username: str | None, password: str | None, *, controlling: bool) -> Generation:
+        return Generation(
+            self,
+            ice_controlling=controlling,
+            local_username=username,
+            local_password=password,
+            timing=self._timing,
+        )
 
     # What the connection calls
 
     @property
     def newest(self) -> Generation:
-        """The generation that gathers and checks."""
+        """The generation that gathers, and that the next description names."""
         return self._generations[-1]
 
     def gather(self, servers: Sequence[IceServer], relay_only: bool) -> None:
         """Begin to gather, if the newest generation has not begun."""
-        if not self._gathering and not self._closed.is_set():
-            self._gathering = True
-            self.newest.gather(servers, relay_only)
+        newest = self.newest
+        if newest.gathering is None and not self._closed.is_set():
+            newest.relay_only = relay_only
+            newest.gathering = newest.spawn(Gatherer(newest, servers, self._foundations, self._timing).run())
+
+    def announce(self, ufrag: str, password: str) -> None:
+        """A local description names these credentials of ours: where they are new, ICE restarts."""
+        if ufrag != self.newest.local_username:
+            self._restart(ufrag, password)
+
+    def expect(self, ufrag: str, password: str, local: tuple[str, str]) -> None:
+        """A remote description names these credentials of theirs: where they are new, ICE restarts.
+
+        *local* are the ufrag and the password that we have then.
+        """
+        if self.newest.remote_username not in (None, ufrag):
+            self._restart(*local)
+        self.newest.remote_username, self.newest.remote_password = ufrag, password
+
+    def withdraw(self) -> None:
+        """The description that began the newest generation was taken back."""
+        if len(self._generations) > 1 and self.newest is not self._negotiated:
+            self._close_generation(self._generations.pop())
 
     def begin_checks(self) -> None:
-        """Let connect() begin to check: the descriptions of both sides are set."""
-        self._negotiated.set()
+        """The descriptions of both sides are set: let the newest generation check."""
+        newest = self.newest
+        if newest is self._negotiated or newest.remote_password is None or self._closed.is_set():
+            return
+        self._negotiated = newest
+        for generation in self._generations[:-1]:
+            if generation is self._selected:
+                # No description has it any more, so nobody could take another candidate of it.
+                generation.stop_gathering()
+                self._observer.generation_ended(self, generation.local_username)
+            else:
+                self._generations.remove(generation)
+                self._close_generation(generation)
+        newest.start_checks()
 
     def add_remote(self, ufrag: str | None, candidate: CandidateAttribute) -> None:
         """Add a remote candidate to the generation that talks to *ufrag*."""
@@ -96,8 +151,46 @@ class Agent:
         self._talking_to(ufrag).end_remote()
 
     def _talking_to(self, ufrag: str | None) -> Generation:
-        matches = (g for g in self._generations if g.remote_username == ufrag)
+        matches = (g for g in reversed(self._generations) if g.remote_username == ufrag)
         return next(matches, self.newest)
+
+    @property
+    def selected_pair(self) -> SelectedPair | None:
+        """The pair that datagrams are sent on."""
+        return self._selected.selected_pair if self._selected else None
+
+    def checked_pairs(self) -> list[CheckedPair]:
+        """The check lists of the generations there are."""
+        return [pair for generation in self._generations for pair in generation.checked_pairs()]
+
+    # Generations
+
+    def _restart(self, username: str, password: str) -> None:
+        last = self.newest
+        if last.gathering is None and last is not self._negotiated:  # it is replaced: nobody has heard of it
+            self._close_generation(self._generations.pop())
+        self._generations.append(self._new_generation(username, password, controlling=last.ice_controlling))
+
+    def _linger(self, generations: Sequence[Generation]) -> None:
+        """Close *generations* a little later: the remote side may still send to them."""
+        self._dismiss()
+        self._lingering = list(generations)
+        if generations:
+            self._farewell = asyncio.get_running_loop().call_later(self._timing.farewell, self._dismiss)
+
+    def _dismiss(self) -> None:
+        if self._farewell is not None:
+            self._farewell.cancel()
+            self._farewell = None
+        for generation in self._lingering:
+            self._close_generation(generation)
+        self._lingering = []
+
+    def _close_generation(self, generation: Generation) -> None:
+        self._observer.generation_ended(self, generation.local_username)
+        task = asyncio.get_running_loop().create_task(generation.shut_down())
+        self._leaving[task] = generation
+        task.add_done_callback(self._leaving.pop)
 
     # What aiortc uses of an aioice.Connection
 
@@ -138,13 +231,8 @@ class Agent:
         """Do nothing: descriptions reach aiortc without candidates."""
 
     async def connect(self) -> None:
-        """Check as soon as that is allowed; return when a pair is nominated. Raises ConnectionError when closed."""
-        await self._negotiated.wait()
-        if not self._closed.is_set():
-            assert self.remote_username is not None
-            assert self.remote_password is not None
-            self.newest.start_checks(self.remote_username, self.remote_password)
-            await self._connected.wait()
+        """Return when a pair is nominated. Raises ConnectionError when closed."""
+        await self._connected.wait()
         if self._closed.is_set():
             raise ConnectionError("the ICE agent was closed")
 
@@ -176,7 +264,7 @@ class Agent:
             self.state = "closed"
             self._closed.set()
             self._connected.set()
-            self._negotiated.set()
+            self._dismiss()
             self._datagrams.put_nowait(None)
             self._closing = asyncio.get_running_loop().create_task(self._shut_down())
         await asyncio.shield(self._closing)
@@ -184,10 +272,12 @@ class Agent:
     async def _shut_down(self) -> None:
         for generation in self._generations:
             await generation.shut_down()
+        if self._leaving:
+            await asyncio.wait(self._leaving)
 
     def abort(self) -> None:
         """Close the sockets of all generations without waiting."""
-        for generation in self._generations:
+        for generation in (*self._generations, *self._leaving.values()):
             generation.abort()
 
     # What the generations tell
@@ -206,28 +296,52 @@ class Agent:
 
     def checking(self, generation: Generation) -> None:
         """See Observer."""
-        self._enter("checking")
+        self._derive_state()
 
-    def selected(self, generation: Generation, pair: SelectedPair) -> None:
+    def selected(self, generation: Generation) -> None:
         """See Observer."""
-        self._selected = generation
+        if generation not in self._generations:  # it may still nominate while it lingers
+            return
+        older = self._generations[: self._generations.index(generation)]
+        self._selected, self._heard = generation, True
+        if older:
+            del self._generations[: len(older)]
+            self._linger(older)
         self._connected.set()
-        self._enter("connected", pair)
+        self._derive_state(generation.selected_pair)
+
+    def heard(self, generation: Generation, heard: bool) -> None:
+        """See Observer."""
+        if generation is self._selected:
+            self._heard = heard
+            self._derive_state()
 
     def role_changed(self, generation: Generation) -> None:
         """See Observer."""
+        for other in self._generations:
+            if other.ice_controlling != generation.ice_controlling:
+                other.set_role(generation.ice_controlling)
         self._observer.role_changed(self, "controlling" if generation.ice_controlling else "controlled")
 
-    def failed(self, generation: Generation) -> None:
+    def over(self, generation: Generation) -> None:
         """See Observer."""
-        if generation is self.newest:
-            self._enter("failed")
+        self._derive_state()
 
     def datagram_received(self, data: bytes) -> None:
         """See Observer."""
         self._datagrams.put_nowait(data)
 
-    def _enter(self, state: str, pair: SelectedPair | None = None) -> None:
-        if self.state != "closed" and (pair is not None or self.state != state):
+    def _derive_state(self, pair: SelectedPair | None = None) -> None:
+        if self.state == "closed":
+            return
+        negotiated = self._negotiated
+        state = ice_transport_state(
+            usable=self._selected is not None and self._selected.usable,
+            heard=self._heard,
+            selected=self._selected is not None,
+            checking=negotiated is not None and negotiated is not self._selected and negotiated.checking,
+            failed=negotiated is not None and negotiated.failed,
+        )
+        if pair is not None or state != self.state:
             self.state = state
             self._observer.ice_changed(self, state, pair)

@@ -3,15 +3,15 @@
 aioice gathers all candidates before it lets anybody see one, and will not connect before that. :class:`Generation` is
 an aioice connection that does these things as the RFCs describe them:
 
-- Candidates are published one by one: the sockets of the host's addresses in about a millisecond, those that STUN and
-  TURN servers answer with when they answer (RFC 8838, section 9).
+- Candidates are published one by one, as _gatherer.py finds them (RFC 8838, section 9).
 - Checks run while gathering goes on. New candidates of either side form pairs with all that are known.
 - One pair is nominated, after it was found to work; both sides send on the same one.
 - Success is an event. Checks are paced by a timer of 5 ms (RFC 8445, section 14.2) that runs only while there is
   something to check, where aioice looks every 20 ms.
 - Failure is declared when both sides have ended their candidates and all pairs have failed, and not before the PAC
   timer has run out, since the remote side may reach us where we cannot reach it (RFC 8863). A side without candidates
-  of its own need not wait.
+  of its own need not wait. A check is given up after 31.5 s, where aioice takes twice as long.
+- Consent that is not answered is told at once, and consent that is lost closes nothing (see _consent.py).
 
 It tells an ``Observer`` what happened; some of it from inside the observer's own calls.
 """
@@ -20,18 +20,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
-from functools import partial
+import socket
+from collections import deque
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aioice
 from aioice import ice, mdns, stun
-from aioice.candidate import candidate_priority
 
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
 from ._configuration import IceServer
-from ._facts import CheckedPair, LocalCandidate, Observer, SelectedPair, ServerError
-from ._priorities import Foundations, local_preference, ranked
+from ._consent import Consent
+from ._facts import CheckedPair, LocalCandidate, Observer, SelectedPair
+from ._timing import Timing
 from ._upstream import require
 
 logger = logging.getLogger(__name__)
@@ -68,34 +69,60 @@ require(
             "_pair_remote_candidate",
             "_protocols",
             "_prune_components",
-            "_query_consent_task",
             "_remote_candidates",
             "_remote_candidates_end",
             "_remote_candidates_expected",
             "_remote_candidates_resolving",
             "_transport_policy",
             # Not underscored, but not documented either.
+            "build_request",
             "check_incoming",
             "check_start_task",
             "data_received",
-            "get_component_candidates",
             "protocol_lost",
-            "query_consent",
             "sort_check_list",
             "switch_role",
         ),
-        ice.CandidatePair: ("protocol", "state", "task"),
+        ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
+        ice.StunProtocol: ("request", "send_stun", "transactions"),
     },
 )
 
-GATHERING_TIMEOUT = 5.0  # seconds that the servers have to answer
 UNREACHABLE = 701  # webrtc-pc 4.8.3, errorCode
-PATIENCE = 39.5  # seconds, the PAC timer of RFC 8863, section 4
 MAX_PAIRS = 100  # RFC 8445, section 6.1.2.5; no more remote candidates are kept either
-TA = 0.005  # seconds between two checks
 MDNS_QUERIES = 3  # a second apart, as RFC 6762, section 5.2, allows
+RETRANSMISSIONS = 5  # of a check: 31.5 s, less than the PAC timer
+CONSENT_CHECKS = 8  # under way at once: more than are sent before consent expires
+RECEIVE_BUFFER = 1 << 18  # bytes that may wait at a socket while Python is busy
 
 _UNCHECKED = (ice.CandidatePair.State.WAITING, ice.CandidatePair.State.FROZEN)
+
+
+class Socket(ice.StunProtocol):
+    """A socket that gives a transaction up when RFC 8489, section 6.2.1, would have."""
+
+    async def request(
+        self,
+        request: stun.Message,
+        addr: tuple[str, int],
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[stun.Message, tuple[str, int]]:
+        """Send *request*, and again until it is answered."""
+        return await super().request(request, addr, integrity_key, retransmissions or RETRANSMISSIONS)
+
+
+class _ConsentCheck:
+    """A transaction that is sent once and waits for its answer as long as its socket knows it."""
+
+    def __init__(self, key: bytes, answered: Callable[[], None]) -> None:
+        self._key = key
+        self._answered = answered
+
+    def response_received(self, message: stun.Message, addr: tuple[str, int]) -> None:
+        """The socket calls this with whatever answers."""
+        if message.message_class == stun.Class.RESPONSE and message.check_message_integrity(self._key):
+            self._answered()
 
 
 class Generation(aioice.Connection):
@@ -108,120 +135,94 @@ class Generation(aioice.Connection):
         ice_controlling: bool,
         local_username: str | None,
         local_password: str | None,
-        relay_only: bool,
-        foundations: Foundations,
-        patience: float = PATIENCE,
+        timing: Timing,
     ) -> None:
         super().__init__(
             ice_controlling=ice_controlling,
             local_username=local_username,
             local_password=local_password,
-            transport_policy=_policy(relay_only),
         )
         self.observer = observer
-        self.foundations = foundations  # those of the whole connection
-        self.patience = patience  # seconds; tests shorten it
+        self.timing = timing
+        self.gathering: asyncio.Task[None] | None = None  # set when gathering begins
         self.gathered = False  # True once there will be no more local candidates
         self.checking = False  # True once there was something to check
         self.patient = False  # True while the PAC timer runs
         self.pair: ice.CandidatePair | None = None  # the one that was nominated last
-        self._hosts: dict[str, int] = {}  # the rank of each host address that has a socket
+        self._consent = Consent(
+            timing,
+            check=self._check_consent,
+            heard=lambda heard: observer.heard(self, heard),
+            expired=self._lose_pair,
+        )
+        # The consent checks under way, oldest first: where they were sent, and their transaction.
+        self._consent_checks: deque[tuple[ice.StunProtocol, bytes]] = deque()
         self._timers: dict[str, asyncio.TimerHandle] = {}  # "check" and "patience", while they run
-        self._work: set[asyncio.Task[None]] = set()  # gathering and mDNS look-ups under way
+        self._work: set[asyncio.Task[None]] = set()  # see spawn()
 
-    # Gathering
+    # Local candidates; who finds them is in _gatherer.py
 
     @property
     def relay_only(self) -> bool:
         """Whether only relayed candidates are gathered. Changes when gathering begins."""
         return self._transport_policy is aioice.TransportPolicy.RELAY
 
-    def gather(self, servers: Iterable[IceServer], relay_only: bool) -> None:
-        """Begin to gather. The observer is told of each candidate, of each server that fails, and of the end."""
-        self._transport_policy = _policy(relay_only)
-        self._spawn(self._gather(list(servers)))
+    @relay_only.setter
+    def relay_only(self, relay_only: bool) -> None:
+        self._transport_policy = aioice.TransportPolicy.RELAY if relay_only else aioice.TransportPolicy.ALL
 
-    async def _gather(self, servers: list[IceServer]) -> None:
-        if not self.relay_only:
-            for rank, address in enumerate(ranked(ice.get_host_addresses(use_ipv4=True, use_ipv6=True))):
-                for candidate in await self.get_component_candidates(1, [address]):
-                    candidate.foundation = self.foundations.of("host", address)
-                    candidate.priority = candidate_priority(1, "host", local_preference(rank))
-                    self._publish(candidate)
-                    self._hosts[candidate.host] = rank
-        await asyncio.gather(*[self._ask(servers, number) for number in range(len(servers))])
-        self.gathered = True
-        self.observer.gathering_ended(self)
-        self._reconsider_failure()
-
-    async def _ask(self, servers: list[IceServer], number: int) -> None:
-        """Ask a server for candidates, and tell the observer if it yields none."""
-        server = servers[number]
-        if server.scheme == "stun":
-            bases = [
-                p for p in self._protocols if p.local_candidate.type == "host" and ":" not in p.local_candidate.host
-            ]
-            ranks = [local_preference(self._hosts[b.local_candidate.host], len(servers), number) for b in bases]
-            queries = [partial(self._reflexive, server, *base) for base in zip(bases, ranks, strict=True)]
-        else:
-            bases = []
-            queries = [partial(self._relayed, server, local_preference(number))]
-        outcomes = await asyncio.gather(*[self._bounded(query) for query in queries])
-        failures = [outcome for outcome in outcomes if outcome is not None]
-        if failures and len(failures) == len(outcomes):
-            # What a server has answered says more than that it did not.
-            failures.sort(key=lambda failure: not isinstance(failure, stun.TransactionFailed))
-            error = _server_error(server.url, failures[0], bases[0].local_candidate if bases else None)
-            logger.info("%s %s", self, error)
-            self.observer.server_failed(self, error)
-
-    async def _bounded(self, query: Callable[[], Coroutine[Any, Any, None]]) -> Exception | None:
-        """Run *query*, but not for ever; return how it failed."""
-        try:
-            async with asyncio.timeout(GATHERING_TIMEOUT):
-                await query()
-        except Exception as error:
-            return error
-        return None
-
-    async def _reflexive(self, server: IceServer, protocol: ice.StunProtocol, preference: int) -> None:
-        candidate, _ = await ice.server_reflexive_candidate(protocol, (server.host, server.port))
-        base = protocol.local_candidate
-        redundant = any(
-            (known.host, known.port) == (candidate.host, candidate.port)
-            and (known.related_address or known.host, known.related_port or known.port) == (base.host, base.port)
-            for known in self._local_candidates
+    async def bind(self, address: str) -> tuple[Socket, str, int]:
+        """Open a socket; returns it with its address and port. Raises OSError."""
+        transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: Socket(self), local_addr=(address, 0)
         )
-        if not redundant:  # RFC 8445, section 5.1.3
-            candidate.foundation = self.foundations.of("srflx", base.host, "udp", server.host)
-            candidate.priority = candidate_priority(1, "srflx", preference)
-            self._publish(candidate, server.url)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        return protocol, *transport.get_extra_info("sockname")[:2]
 
-    async def _relayed(self, server: IceServer, preference: int) -> None:
-        candidate, protocol = await ice.relayed_candidate(
+    async def allocate(self, server: IceServer, address: str) -> tuple[Socket, aioice.Candidate]:
+        """Allocate a relayed address at the TURN server that has this *address*."""
+        secure = server.scheme == "turns"
+        allocated = Socket(self)
+        candidate, _ = await ice.relayed_candidate(
             component=1,
             hide_related_address=self.relay_only,
-            protocol_factory=lambda: ice.StunProtocol(self),
-            turn_server=(server.host, server.port),
+            protocol_factory=lambda: allocated,
+            turn_server=(server.host if secure else address, server.port),  # a certificate is for a name
             turn_username=server.username,
             turn_password=server.credential,
-            turn_ssl=server.scheme == "turns",
+            turn_ssl=secure,
             turn_transport=server.transport,
         )
-        candidate.foundation = self.foundations.of("relay", candidate.host, server.relay_protocol, server.host)
-        candidate.priority = candidate_priority(1, "relay", preference)
-        self._protocols.append(protocol)
-        self._publish(candidate, server.url, server.relay_protocol)
+        return allocated, candidate
 
-    def _publish(
-        self, candidate: aioice.Candidate, url: str | None = None, relay: RTCIceServerTransportProtocol | None = None
+    def publish(
+        self,
+        candidate: aioice.Candidate,
+        socket: Socket | None = None,
+        url: str | None = None,
+        relay: RTCIceServerTransportProtocol | None = None,
     ) -> None:
+        """Check from *candidate*, if it has a *socket* of its own, and tell the observer of it."""
+        if socket is not None:
+            socket.local_candidate = candidate
+            self._protocols.append(socket)
         self._local_candidates.append(candidate)
         for remote in self._remote_candidates:
             self._pair_remote_candidate(remote)
         self.sort_check_list()
         text = f"candidate:{candidate.to_sdp()} ufrag {self.local_username}"
         self.observer.candidate_found(self, LocalCandidate(text, url, relay))
+
+    def end_local(self) -> None:
+        """There will be no more local candidates."""
+        self.gathered = True
+        self.observer.gathering_ended(self)
+        self._reconsider_failure()
+
+    def stop_gathering(self) -> None:
+        """Gather no more candidates. The observer is not told of the end."""
+        if self.gathering is not None:
+            self.gathering.cancel()
 
     # Remote candidates
 
@@ -244,7 +245,7 @@ class Generation(aioice.Connection):
             if self.relay_only:  # draft-ietf-mmusic-mdns-ice-candidates, section 3.2
                 return
             self._remote_candidates_resolving += 1  # from now on, though the task begins later
-            self._spawn(self._resolve(theirs))
+            self.spawn(self._resolve(theirs))
         else:
             self._add_remote_candidate(theirs, theirs.host)
 
@@ -273,15 +274,13 @@ class Generation(aioice.Connection):
 
     # Checks
 
-    def start_checks(self, username: str, password: str) -> None:
-        """Begin to check, with the remote side's credentials."""
-        self.remote_username, self.remote_password = username, password
+    def start_checks(self) -> None:
+        """Begin to check; the remote side's credentials are known."""
         # aioice nominates every pair it checks unless the remote side is lite, and both sides may end up with different
         # ones. Regular nomination (RFC 8445, section 8.1.1), one pair that was found to work, is what it does then.
         self.remote_is_lite = True
-        if self.patience > 0:
-            self.patient = True
-            self._start_timer("patience", self.patience, self._lose_patience)
+        self.patient = True
+        self._start_timer("patience", self.timing.patience, self._lose_patience)
         for candidate in self._remote_candidates:
             self._pair_remote_candidate(candidate)
         # Checks that came before we knew the password have been answered; now they trigger ours.
@@ -318,7 +317,7 @@ class Generation(aioice.Connection):
         pair = next((pair for pair in self._check_list if pair.state in _UNCHECKED), None)
         if pair is not None:
             self.check_start_task(pair)
-            self._start_timer("check", TA, self._next_check)
+            self._start_timer("check", self.timing.pace, self._next_check)
 
     def _check_list_maybe_complete(self) -> bool:
         # aioice calls this whenever a pair may have been nominated.
@@ -329,9 +328,31 @@ class Generation(aioice.Connection):
             self.pair = pair
             if first:
                 self._succeed()
-            local, remote = _attribute(pair.local_candidate), _attribute(pair.remote_candidate)
-            self.observer.selected(self, SelectedPair(local, remote))
+            self._consent.start()
+            self.observer.selected(self)
         return complete
+
+    @property
+    def selected_pair(self) -> SelectedPair | None:
+        """The pair that was nominated last. A candidate that was learned from a check may be signalled later."""
+        if self.pair is None:
+            return None
+        return SelectedPair(
+            _attribute(self.pair.local_candidate),
+            _attribute(self.pair.remote_candidate),
+            self.local_username,
+            self.remote_username,
+        )
+
+    @property
+    def usable(self) -> bool:
+        """Whether datagrams can be sent: a pair was nominated, and consent was not lost."""
+        return bool(self._nominated)
+
+    @property
+    def failed(self) -> bool:
+        """Whether no pair works, and none will."""
+        return self._check_list_done and not self._nominated
 
     def _succeed(self) -> None:
         self._stop_timers()
@@ -340,7 +361,30 @@ class Generation(aioice.Connection):
             for pair in self._check_list:
                 if pair.task is not None:
                     pair.task.cancel()
-        self._query_consent_task = asyncio.create_task(self.query_consent())
+
+    # Consent
+
+    def _check_consent(self) -> None:
+        assert self.pair is not None
+        assert self.remote_password is not None
+        key = self.remote_password.encode()
+        request = self.build_request(self.pair, nominate=False)
+        request.add_message_integrity(key)
+        socket = self.pair.protocol
+        self._consent_checks.append((socket, request.transaction_id))
+        socket.transactions[request.transaction_id] = _ConsentCheck(key, self._consent.answered)  # type: ignore[assignment]
+        socket.send_stun(request, self.pair.remote_addr)
+        if len(self._consent_checks) > CONSENT_CHECKS:
+            asked, identifier = self._consent_checks.popleft()
+            del asked.transactions[identifier]
+
+    def _lose_pair(self) -> None:
+        """Nothing more may be sent on the pair that was nominated."""
+        self._consent.stop()
+        self._nominated.clear()
+        self.observer.over(self)
+
+    # Roles
 
     def set_role(self, ice_controlling: bool) -> None:
         """Take a role."""
@@ -356,7 +400,7 @@ class Generation(aioice.Connection):
         super()._check_list_maybe_fail()
         if self._check_list_done and not done:
             self._stop_timers()
-            self.observer.failed(self)
+            self.observer.over(self)
 
     def _remote_candidates_expected(self) -> bool:
         return (
@@ -385,6 +429,8 @@ class Generation(aioice.Connection):
             CheckedPair(
                 _attribute(pair.local_candidate),
                 _attribute(pair.remote_candidate),
+                self.local_username,
+                self.remote_username,
                 pair.state.name.lower().replace("_", "-"),
                 pair is self.pair,
             )
@@ -400,24 +446,19 @@ class Generation(aioice.Connection):
     def protocol_lost(self, protocol: ice.StunProtocol) -> None:
         """Aioice calls this when a socket, or an allocation on a TURN server, is gone."""
         if not self._closing and any(pair.protocol is protocol for pair in self._nominated.values()):
-            self.observer.failed(self)
+            self._lose_pair()
 
     # The end
-
-    async def close(self) -> None:
-        """Close the sockets. Tells the observer of a failure if it is not the observer who calls, but lost consent."""
-        if not self._closing:
-            self.observer.failed(self)
-        self._stop_timers()
-        for task in self._work:
-            task.cancel()
-        if self._work:
-            await asyncio.wait(self._work)
-        await super().close()
 
     async def shut_down(self) -> None:
         """Close the sockets; the observer is not told any more."""
         self._closing = True
+        self._stop_timers()
+        self._consent.stop()
+        for task in self._work:
+            task.cancel()
+        if self._work:
+            await asyncio.wait(self._work)
         await self.close()
 
     def abort(self) -> None:
@@ -426,10 +467,12 @@ class Generation(aioice.Connection):
             if isinstance(protocol.transport, asyncio.BaseTransport):  # and not an allocation of a TURN server
                 protocol.transport.close()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run *work* until the generation is shut down."""
         task = asyncio.get_running_loop().create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+        return task
 
     def _start_timer(self, name: str, seconds: float, expired: Callable[[], None]) -> None:
         self._timers[name] = asyncio.get_running_loop().call_later(seconds, expired)
@@ -439,22 +482,28 @@ class Generation(aioice.Connection):
             self._timers.popitem()[1].cancel()
 
 
-def _policy(relay_only: bool) -> aioice.TransportPolicy:
-    return aioice.TransportPolicy.RELAY if relay_only else aioice.TransportPolicy.ALL
+def host_addresses() -> list[str]:
+    """The addresses of this host, but for those of the loopback interface and IPv6 addresses with a zone."""
+    return ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
+
+
+async def reflexive_address(socket: Socket, address: str, port: int) -> tuple[str, int]:
+    """Ask a STUN server how it sees *socket*."""
+    candidate, _ = await ice.server_reflexive_candidate(socket, (address, port))
+    return candidate.host, candidate.port
+
+
+def failure(error: Exception, seconds: float) -> tuple[int, str]:
+    """A code and a text for *error*, with which a server failed that had so many *seconds* to answer."""
+    if isinstance(error, stun.TransactionFailed):
+        code, text = error.response.attributes["ERROR-CODE"]
+        return code, text
+    if isinstance(error, TimeoutError | stun.TransactionTimeout):
+        return UNREACHABLE, f"the server did not answer within {seconds:g} s"
+    return UNREACHABLE, str(error) or type(error).__name__
 
 
 def _attribute(candidate: aioice.Candidate) -> CandidateAttribute:
     attribute = parse_candidate(f"candidate:{candidate.to_sdp()}")
     assert attribute is not None
     return attribute
-
-
-def _server_error(url: str, error: Exception, base: aioice.Candidate | None) -> ServerError:
-    """What to say of *error*, with which the server at *url* failed when it was asked from *base*."""
-    if isinstance(error, stun.TransactionFailed):
-        code, text = error.response.attributes["ERROR-CODE"]
-    elif isinstance(error, TimeoutError | stun.TransactionTimeout):
-        code, text = UNREACHABLE, f"the server did not answer within {GATHERING_TIMEOUT:g} s"
-    else:
-        code, text = UNREACHABLE, str(error) or type(error).__name__
-    return ServerError(url, code, text, *((base.host, base.port) if base else ()))

@@ -149,17 +149,16 @@ class RTCPeerConnection(EventTarget):
     ) -> Promise[RTCSessionDescription]:
         """Create an offer (webrtc-pc 4.4.2).
 
-        It carries the candidates that are known, and may be set with :meth:`setLocalDescription` as it is. Rejects with
-        InvalidStateError unless the signaling state is stable or have-local-offer, and with NotSupportedError for
-        ``iceRestart``.
+        It carries the candidates that are known, and may be set with :meth:`setLocalDescription` as it is. With
+        ``{"iceRestart": True}``, or after :meth:`restartIce`, it restarts ICE. Rejects with InvalidStateError unless
+        the signaling state is stable or have-local-offer.
         """
         try:
             init = {**_members(options, ("iceRestart",), "options"), **members}
         except TypeError as error:
             return rejected("createOffer", error)
-        if init.get("iceRestart"):
-            return rejected("createOffer", NotSupportedError("this version cannot restart ICE"))
-        return self._chain("createOffer", self._session.create_offer)
+        restart = bool(init.get("iceRestart"))
+        return self._chain("createOffer", lambda: self._session.create_offer(restart))
 
     @promised
     def createAnswer(self) -> Promise[RTCSessionDescription]:
@@ -199,6 +198,14 @@ class RTCPeerConnection(EventTarget):
         except TypeError as error:
             return rejected("setRemoteDescription", error)
         return self._chain("setRemoteDescription", lambda: self._session.set_remote(init))
+
+    def restartIce(self) -> None:
+        """Let the next offer restart ICE (webrtc-pc 4.4.2): with new credentials and candidates, over any network.
+
+        What the connection carries goes on over the old pair of candidates, as long as that works, until a new one is
+        found. Restart when connectionState is failed, or before, when the network has changed.
+        """
+        self._session.restart_ice()
 
     # Candidates
 

@@ -112,6 +112,7 @@ class Section:
         self.rejected = int(media[2]) == 0  # never changes; bundle-only sections have port 0 and are not rejected
         self.mid: str | None = None  # never changes
         self.ufrag = defaults.get("ice-ufrag")  # never changes
+        self.password = defaults.get("ice-pwd")  # never changes
         self.trickle = "trickle" in defaults.get("ice-options", "").split()  # never changes
         # True once the section has a=end-of-candidates, or from the start if the session has (RFC 8840, section 4.3).
         self.ended = "end-of-candidates" in defaults
@@ -130,6 +131,8 @@ class Section:
                 self.mid = value
             case "ice-ufrag":
                 self.ufrag = value
+            case "ice-pwd":
+                self.password = value
             case "ice-options":
                 self.trickle = self.trickle or "trickle" in value.split()
             case "bundle-only":
@@ -261,6 +264,12 @@ def without_candidates(sdp: str) -> str:
     """*sdp* with no candidates in it, and no blanks at the ends of lines."""
     lines = [line for line in _LINE.findall(sdp) if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
     return "".join(line.rstrip(" \t\r\n") + line[len(line.rstrip("\r\n")) :] for line in lines)
+
+
+def restarting(sdp: str, ufrag: str, password: str) -> str:
+    """*sdp* with other ICE credentials, the same for all m-lines."""
+    text = re.sub(r"(?m)^a=ice-ufrag:[^\r\n]*", f"a=ice-ufrag:{ufrag}", sdp)
+    return re.sub(r"(?m)^a=ice-pwd:[^\r\n]*", f"a=ice-pwd:{password}", text)
 
 
 def trickling(sdp: str) -> str:

@@ -37,6 +37,8 @@ class SelectedPair:
 
     local: CandidateAttribute
     remote: CandidateAttribute
+    local_ufrag: str
+    remote_ufrag: str | None
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,16 @@ class Observer(Protocol[G]):
     def checking(self, generation: G) -> None:
         """Checks have begun: there is a remote candidate."""
 
-    def selected(self, generation: G, pair: SelectedPair) -> None:
+    def selected(self, generation: G) -> None:
         """A pair was nominated; the first one, or another one."""
+
+    def heard(self, generation: G, heard: bool) -> None:
+        """The remote side has stopped to answer on the selected pair, or answers again."""
 
     def role_changed(self, generation: G) -> None:
         """The remote side has the same role, and won the conflict."""
 
-    def failed(self, generation: G) -> None:
+    def over(self, generation: G) -> None:
         """No pair works, none will, or consent was lost on the one that did."""
 
     def datagram_received(self, data: bytes) -> None:
@@ -86,6 +91,9 @@ class AgentObserver(Protocol[A]):
 
     def gathering_ended(self, agent: A, ufrag: str) -> None:
         """The generation has no more candidates."""
+
+    def generation_ended(self, agent: A, ufrag: str) -> None:
+        """Nothing more is announced of the generation, whether or not it has gathered all its candidates."""
 
     def ice_changed(self, agent: A, state: str, pair: SelectedPair | None) -> None:
         """The agent has entered an RTCIceTransportState, or selected a pair, or both."""

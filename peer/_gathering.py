@@ -13,7 +13,9 @@ with the steps to take in that task, in order. The rules, with the algorithms of
    transport's state becomes "complete", the connection's is derived anew, both events follow, and if that completed the
    connection, the null candidate. The null comes once for the connection, not once for each transport: the text of the
    W3C can be read either way; both browsers do this.
-5. *dropped*: a transport is gone, for bundling. Nothing of it is announced any more, and the connection's state is
+5. *discarded*: no description will have the generation any more: the one that began it was taken back, or a newer one
+   has been negotiated. What is found for it is not announced any more, and as in 4, the others may now be complete.
+6. *dropped*: a transport is gone, for bundling. Nothing of it is announced any more, and the connection's state is
    derived from the others. If that completes the connection, that is announced as in 4.
 
 What is announced carries the mid and the index of the m-line that the transport was created for ("the values associated
@@ -136,7 +138,7 @@ class Gathering:
         relay_protocol: RTCIceServerTransportProtocol | None = None,
     ) -> list[Step]:
         """A candidate was found; *text* is its candidate-attribute."""
-        known = self._transports.get(transport)
+        known = self._gathering(transport, ufrag)
         if known is None:
             return []
         candidate = RTCIceCandidate(
@@ -153,7 +155,7 @@ class Gathering:
 
     def ended(self, transport: Key, ufrag: str) -> list[Step]:
         """The generation *ufrag* has no more candidates."""
-        known = self._transports.get(transport)
+        known = self._gathering(transport, ufrag)
         if known is None:
             return []
         known.generations[ufrag].ended = True
@@ -164,14 +166,26 @@ class Gathering:
     def settled(self, transport: Key) -> list[Step]:
         """The task after :meth:`ended`."""
         known = self._transports.get(transport)
-        if known is None or not all(g.ended for g in known.generations.values()):
+        if known is None or not known.generations or not all(g.ended for g in known.generations.values()):
             return []
         return self._enter(transport, known, "complete")
+
+    def discarded(self, transport: Key, ufrag: str) -> list[Step]:
+        """No description will have the generation *ufrag* any more."""
+        known = self._transports.get(transport)
+        if known is None or known.generations.pop(ufrag, None) is None:
+            return []
+        self._announced = [c for c in self._announced if (c.sdpMLineIndex, c.usernameFragment) != (known.index, ufrag)]
+        return self.settled(transport)
 
     def dropped(self, transport: Key) -> list[Step]:
         """The transport is gone."""
         self._transports.pop(transport, None)
         return self._derive()
+
+    def _gathering(self, transport: Key, ufrag: str) -> _Transport | None:
+        known = self._transports.get(transport)
+        return known if known is not None and ufrag in known.generations else None
 
     def _enter(self, key: Key, transport: _Transport, state: str) -> list[Step]:
         if transport.state == state:

@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 
 _HIGHEST = 65535
+_TYPE_PREFERENCES = {"host": 126, "srflx": 100, "relay": 0}
 
 
 class Foundations:
@@ -47,3 +48,8 @@ def ranked(addresses: Sequence[str]) -> list[str]:
 def local_preference(rank: int, servers: int = 1, server: int = 0) -> int:
     """The local preference of a candidate with the *rank*-th base, learned from the *server*-th of *servers*."""
     return max(0, _HIGHEST - rank * servers - server)
+
+
+def priority(type: str, local_preference: int) -> int:
+    """The priority of a candidate of *type*, of the first component (RFC 8445, section 5.1.2.1)."""
+    return (_TYPE_PREFERENCES[type] << 24) + (local_preference << 8) + 255

@@ -20,9 +20,10 @@ import aiortc
 import aiortc.events
 
 from . import _remote
+from ._agent import credentials
 from ._aiortc import Engine, guard
 from ._configuration import Configuration, changed_configuration
-from ._description import Description, RTCSessionDescription, trickling, without_candidates
+from ._description import Description, RTCSessionDescription, restarting, trickling, without_candidates
 from ._errors import InvalidAccessError, InvalidModificationError, NotSupportedError, OperationError, translated
 from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
 from ._promise import Promise, resolved
@@ -48,6 +49,8 @@ class Session:
         self.pending_remote: Description | None = None
         self.current_remote: Description | None = None
         self._last_created = {"offer": "", "answer": ""}  # emptied when a negotiation is complete
+        # The ufrags in [[LocalIceCredentialsToReplace]]; set by restart_ice(), emptied when no description has them.
+        self._to_replace: set[str | None] = set()
         self._fire_at_users = fire
         self._tasks = TaskQueue()
         self._work: set[asyncio.Task[None]] = set()  # what operations do in parallel
@@ -72,10 +75,10 @@ class Session:
 
     # Operations. Each is called when its turn on the chain has come, and raises what rejects the call at once.
 
-    def create_offer(self) -> Promise[RTCSessionDescription]:
+    def create_offer(self, ice_restart: bool) -> Promise[RTCSessionDescription]:
         """Create an offer (webrtc-pc 4.4.2)."""
         signaling_state(self.signaling_state, "local", "offer")
-        return self._tasks.run("createOffer", partial(self._create, "offer"))
+        return self._tasks.run("createOffer", partial(self._create, "offer", ice_restart))
 
     def create_answer(self) -> Promise[RTCSessionDescription]:
         """Create an answer (webrtc-pc 4.4.2)."""
@@ -106,8 +109,10 @@ class Session:
         description.check()
         if not self.engine.parses(_bare(description)):
             raise OperationError(f"the {type} has a line that does not parse")
-        if _restarts(description, self.pending_remote or self.current_remote):
-            raise NotSupportedError(f"the {type} restarts ICE, which this version cannot do")
+        if type == "answer" and _restarted(description, self.current_remote) - _restarted(
+            self.pending_local, self.current_local
+        ):
+            raise InvalidAccessError("the answer restarts ICE, which the offer does not")
         return self._in_parallel(
             "setRemoteDescription",
             self._apply_remote(description),
@@ -122,6 +127,13 @@ class Session:
         for addition in additions:
             self.transports.heed(addition, self._remote)
         return self._tasks.run("addIceCandidate", partial(self._write_remote, additions))
+
+    def restart_ice(self) -> None:
+        """Let the next offer restart ICE (webrtc-pc 4.4.2)."""
+        described = (self.current_local, self.pending_local)
+        self._to_replace = {
+            section.ufrag for description in described if description for section in description.sections
+        }
 
     def set_configuration(self, given: Any, **keywords: Any) -> None:
         """Change the configuration; it counts from the next gathering on (webrtc-pc 4.4.1.6)."""
@@ -168,9 +180,11 @@ class Session:
 
     # Descriptions
 
-    def _create(self, type: str) -> RTCSessionDescription:
+    def _create(self, type: str, ice_restart: bool = False) -> RTCSessionDescription:
         with translated():
             text = self.engine.create_offer() if type == "offer" else self.engine.create_answer()
+        if type == "offer" and (ice_restart or self._to_replace):
+            text = restarting(text, *credentials())
         media = self.engine.media()
         rejected = {mid for mid, known in media.items() if known.stopped}
         if type == "answer" and self.pending_remote is not None:
@@ -190,7 +204,7 @@ class Session:
         self.engine.hold_offer(_bare(offer))
         self.pending_local = offer
         self._negotiated("local", "offer")
-        self.transports.described_locally(offer)
+        self._described_locally(offer)
 
     async def _apply_local_answer(self, answer: Description) -> None:
         with translated(InvalidAccessError):
@@ -201,7 +215,12 @@ class Session:
         self.current_local, self.current_remote = answer, self.pending_remote
         self.pending_local = self.pending_remote = None
         self._negotiated("local", "answer")
-        self.transports.described_locally(answer)
+        self._described_locally(answer)
+
+    def _described_locally(self, description: Description) -> None:
+        if not self._to_replace & {section.ufrag for section in description.sections}:
+            self._to_replace.clear()
+        self.transports.described_locally(description)
 
     async def _apply_remote(self, description: Description) -> list[aiortc.events.RTCTrackEvent]:
         with translated(InvalidAccessError):
@@ -298,10 +317,12 @@ def _supported(type: str) -> str:
     return type
 
 
-def _restarts(description: Description, last: Description | None) -> bool:
-    """Whether *description* names other credentials than the *last* remote description did for the same m-line."""
-    return last is not None and any(
-        old.ufrag != new.ufrag and not (old.rejected or new.rejected)
+def _restarted(description: Description | None, last: Description | None) -> set[str | None]:
+    """The mids for which *description* names other credentials than the *last* one of the same side."""
+    if description is None or last is None:
+        return set()
+    return {
+        new.mid
         for old, new in zip(last.sections, description.sections, strict=False)
-        if old.mid == new.mid
-    )
+        if old.mid == new.mid and old.ufrag != new.ufrag and not (old.rejected or new.rejected)
+    }

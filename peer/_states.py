@@ -45,6 +45,22 @@ def ice_gathering_state(transports: Collection[str]) -> str:
     return "complete"
 
 
+def ice_transport_state(*, usable: bool, heard: bool, selected: bool, checking: bool, failed: bool) -> str:
+    """RTCIceTransportState of an agent that is not closed (webrtc-pc 5.6.4), from what its generations say.
+
+    *selected* tells whether a pair was ever selected, *usable* whether it can still be sent on, *heard* whether the
+    remote side answers on it. *failed* is about the generation that was negotiated last; *checking*, too, if that is
+    another one: an ICE restart that leads nowhere does no harm while the old pair works.
+    """
+    if usable and heard:
+        return "connected"
+    if failed and not usable:
+        return "failed"
+    if checking and not failed:
+        return "checking"
+    return "disconnected" if selected else "new"
+
+
 def ice_connection_state(transports: Collection[str]) -> str:
     """RTCIceConnectionState of an open connection, from the states of its ICE transports (webrtc-pc 4.3.4)."""
     alive = set(transports) - {"closed"}

@@ -15,7 +15,7 @@ from aiortc import RTCIceParameters
 from aiortc.stats import RTCStats, RTCTransportStats
 
 from . import _remote
-from ._agent import Agent
+from ._agent import Agent, credentials
 from ._aiortc import Media
 from ._candidate import CandidateAttribute, RTCIceCandidate, peer_reflexive
 from ._configuration import Configuration
@@ -28,6 +28,7 @@ from ._priorities import Foundations
 from ._states import connection_state, ice_connection_state
 from ._stats import transport_entries
 from ._tasks import TaskQueue
+from ._timing import timing
 
 
 class Transports:
@@ -51,10 +52,11 @@ class Transports:
         self.on_complete: list[Callable[[], None]] = []  # called, and emptied, when gathering is complete
         self.configuration = configuration  # changes with setConfiguration
         self._foundations = Foundations()
+        self._timing = timing()
         self._pool: list[Agent] = []  # agents that gather before there is a transport for them; see fill_pool()
         # What was found on agents that no local description has yet, in order; see described_locally().
         self._early: dict[Agent, list[Callable[[], None]]] = {}
-        self._described: set[Agent] = set()  # those that a local description has
+        self._described: set[tuple[Agent, str]] = set()  # generations that a local description has; grows
         self._discarded: set[asyncio.Task[None]] = set()  # agents of the pool that are being closed
         self._tasks = tasks
         self._fire = fire
@@ -105,8 +107,8 @@ class Transports:
     def _new_agent(self, username: str | None, password: str | None) -> Agent:
         return Agent(
             self,
-            relay_only=self._relay_only,
             foundations=self._foundations,
+            timing=self._timing,
             local_username=username,
             local_password=password,
         )
@@ -116,13 +118,15 @@ class Transports:
     def described_locally(self, description: Description) -> None:
         """A local description was set: its transports have parameters and a role, and begin to gather."""
         for index, media in self.owners(description).items():
-            slots, ufrag = media.agent.slots, description.sections[index].ufrag or ""
-            slots.local_parameters = RTCIceParameters(ufrag, media.agent.local_password)
+            section, slots = description.sections[index], media.agent.slots
+            ufrag, password = section.ufrag or "", section.password or ""
+            slots.local_parameters = RTCIceParameters(ufrag, password)
+            media.agent.announce(ufrag, password)
             if slots.role == "unknown" and description.type == "offer":
                 slots.role = "controlling"
                 media.agent.ice_controlling = True
-            if media.agent not in self._described:
-                self._described.add(media.agent)
+            if (media.agent, ufrag) not in self._described:
+                self._described.add((media.agent, ufrag))
                 media.agent.gather(self.configuration.ice_servers, self._relay_only)
                 self._report(partial(self.gathering.began, media.agent, media.mid, index, ufrag))
                 for fact in self._early.pop(media.agent, ()):
@@ -130,9 +134,12 @@ class Transports:
 
     def described_remotely(self, description: Description) -> None:
         """A remote description was set: its transports have parameters and a role."""
+        restarted = credentials()  # the same for all m-lines, as in an offer of ours
         for index, media in self.owners(description).items():
-            slots, ufrag = media.agent.slots, description.sections[index].ufrag
-            slots.remote_parameters = RTCIceParameters(ufrag, media.agent.remote_password)
+            section, slots = description.sections[index], media.agent.slots
+            ufrag, password = section.ufrag or "", section.password or ""
+            slots.remote_parameters = RTCIceParameters(ufrag, password)
+            media.agent.expect(ufrag, password, restarted)
             if slots.role == "unknown" and description.type == "offer":
                 slots.role = "controlling" if media.agent.ice_controlling else "controlled"
         self._drop_lost()
@@ -159,7 +166,8 @@ class Transports:
         """A candidate was added to the remote *description*, whether or not it can be used."""
         media = self.owners(description).get(addition.index)
         if addition.line and media is not None:
-            media.agent.slots.remote_candidates.append(
+            slots = media.agent.slots
+            slots.remote_candidates.append(
                 RTCIceCandidate(
                     candidate=addition.line,
                     sdpMid=media.mid,
@@ -167,6 +175,9 @@ class Transports:
                     usernameFragment=addition.ufrag,
                 )
             )
+            learned = slots.selected_pair is not None and not slots.selected_pair.remote.candidate
+            if learned and media.agent.selected_pair is not None:
+                slots.selected_pair = self._pair(media.agent, media.agent.selected_pair)
 
     def owners(self, description: Description) -> dict[int, Media]:
         """The m-lines that speak for a transport, by index: of those that share one, the first that is not rejected."""
@@ -184,9 +195,7 @@ class Transports:
             entry
             for agent, transport in reported
             if agent in self.gathering.transports
-            for entry in transport_entries(
-                transport, agent.slots, agent.newest.checked_pairs(), partial(self._pair, agent)
-            )
+            for entry in transport_entries(transport, agent.slots, agent.checked_pairs(), partial(self._pair, agent))
         ]
 
     def close(self) -> None:
@@ -207,6 +216,10 @@ class Transports:
         """See AgentObserver."""
         self._tell(agent, partial(self._report, partial(self.gathering.ended, agent, ufrag)))
         self._tell(agent, partial(self._report, partial(self.gathering.settled, agent)))
+
+    def generation_ended(self, agent: Agent, ufrag: str) -> None:
+        """See AgentObserver."""
+        self._report(partial(self.gathering.discarded, agent, ufrag))
 
     def server_failed(self, agent: Agent, error: ServerError) -> None:
         """See AgentObserver."""
@@ -290,8 +303,8 @@ class Transports:
         remote = _known(agent.slots.remote_candidates, pair.remote)
         local = _known(agent.slots.local_candidates, pair.local)
         return RTCIceCandidatePair(
-            local or peer_reflexive(pair.local, mid, index, agent.local_username),
-            remote or peer_reflexive(pair.remote, mid, index, agent.remote_username),
+            local or peer_reflexive(pair.local, mid, index, pair.local_ufrag),
+            remote or peer_reflexive(pair.remote, mid, index, pair.remote_ufrag),
         )
 
     def _derive_states(self, fire: Callable[[Event], None] = to_nobody, events: Sequence[Event] = ()) -> None:

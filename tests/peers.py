@@ -13,14 +13,16 @@ import aiortc
 import av
 
 from peer import Event, RTCPeerConnection
+from peer._timing import shortened
 
 STATES = ("signalingState", "iceGatheringState", "iceConnectionState", "connectionState")
 
 
 @asynccontextmanager
-async def open_peers(*configurations: Any) -> AsyncIterator[tuple[RTCPeerConnection, ...]]:
-    """A connection for each configuration, closed afterwards."""
-    peers = tuple(RTCPeerConnection(configuration) for configuration in configurations)
+async def open_peers(*configurations: Any, **seconds: float) -> AsyncIterator[tuple[RTCPeerConnection, ...]]:
+    """A connection for each configuration, closed afterwards; *seconds* shorten what ICE takes, see peer/_timing.py."""
+    with shortened(**seconds):
+        peers = tuple(RTCPeerConnection(configuration) for configuration in configurations)
     try:
         yield peers
     finally:

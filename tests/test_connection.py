@@ -211,8 +211,6 @@ async def test_errors_of_descriptions_have_the_names_of_the_w3c():
             await offerer.setRemoteDescription({"type": "offer", "sdp": "v=0\r\nm=nonsense\r\n"})
         with pytest.raises(NotSupportedError):
             await offerer.setLocalDescription({"type": "rollback"})
-        with pytest.raises(NotSupportedError):
-            await offerer.createOffer({"iceRestart": True})
         offerer.createDataChannel("chat")
         offer = await offerer.createOffer()
         with pytest.raises(InvalidModificationError):
@@ -227,16 +225,6 @@ async def test_errors_of_descriptions_have_the_names_of_the_w3c():
         await answerer.setLocalDescription(answer)
         await offerer.setRemoteDescription(answer)
         assert offerer.signalingState == "stable"
-
-
-async def test_a_remote_ice_restart_is_refused_with_a_sentence():
-    async with open_peers(None, None) as (offerer, answerer):
-        await connected(offerer, answerer)
-        offer = await offerer.createOffer()
-        ufrag = offer.sdp.split("a=ice-ufrag:")[1].split("\r\n")[0]
-        with pytest.raises(NotSupportedError, match="restart"):
-            await answerer.setRemoteDescription(type="offer", sdp=offer.sdp.replace(ufrag, "another0"))
-        assert answerer.connectionState != "failed"
 
 
 async def test_calls_need_not_be_awaited_to_take_their_turn():
@@ -353,9 +341,8 @@ async def test_a_silent_stun_server_holds_nothing_up(silent_server):
     assert open_with < 2 * open_without
 
 
-async def test_gathering_ends_when_a_server_does_not_answer(silent_server, monkeypatch):
-    monkeypatch.setattr("peer._aioice.GATHERING_TIMEOUT", 0.1)
-    async with open_peers({"iceServers": [{"urls": [silent_server, "stun:[::1]:9"]}]}) as (peer,):
+async def test_gathering_ends_when_a_server_does_not_answer(silent_server):
+    async with open_peers({"iceServers": [{"urls": [silent_server, "stun:[::1]:9"]}]}, servers=0.1) as (peer,):
         peer.createDataChannel("chat")
         log = Log(peer)
         await peer.setLocalDescription()

@@ -13,12 +13,11 @@ def generation(peer):
 
 
 async def test_without_a_usable_remote_candidate_ice_fails_when_patience_ends():
-    async with open_peers(None, None) as (offerer, answerer):
+    async with open_peers(None, None, patience=0.2) as (offerer, answerer):
         offerer.createDataChannel("chat")
         log = Log(offerer)
         failed = asyncio.ensure_future(reached(offerer, "connectionState", "failed"))
         await offerer.setLocalDescription()
-        generation(offerer).patience = 0.2
         await answerer.setRemoteDescription(offerer.localDescription)
         await answerer.setLocalDescription()
         await offerer.setRemoteDescription(answerer.localDescription)
@@ -42,14 +41,14 @@ async def test_a_remote_side_that_reaches_us_before_patience_ends_connects():
         assert offerer.sctp.transport.iceTransport.getSelectedCandidatePair().remote.type == "prflx"
 
 
-async def test_lost_consent_is_failure_and_does_not_close_the_connection(monkeypatch):
-    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.05)
-    monkeypatch.setattr("aioice.ice.CONSENT_FAILURES", 1)
-    async with open_peers(None, None) as (offerer, answerer):
+async def test_lost_consent_is_failure_and_closes_nothing():
+    async with open_peers(None, None, consent_interval=0.02, consent_expires=0.3) as (offerer, answerer):
         channel = await connect(offerer, answerer)
+        log = Log(offerer)
         failed = asyncio.ensure_future(reached(offerer, "iceConnectionState", "failed"))
         await generation(answerer).shut_down()  # the answerer is gone without a word
         await failed
+        assert log.of("iceconnectionstatechange") == ["disconnected", "failed"]
         assert offerer.signalingState == "stable"
         assert channel.readyState == "open"
         channel.send("into the void")

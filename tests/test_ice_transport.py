@@ -147,9 +147,9 @@ async def test_close_closes_the_transport_and_fires_nothing():
 # icecandidateerror
 
 
-async def failures(configuration, count=1):
+async def failures(configuration, count=1, **seconds):
     """The icecandidateerror events of one gathering, which must complete all the same."""
-    async with open_peers(configuration) as (peer,):
+    async with open_peers(configuration, **seconds) as (peer,):
         peer.createDataChannel("chat")
         events = []
         peer.onicecandidateerror = lambda event: events.append((event, peer.iceGatheringState))
@@ -159,9 +159,8 @@ async def failures(configuration, count=1):
         return [event for event, _ in events]
 
 
-async def test_a_server_that_does_not_answer_is_unreachable(silent_server, monkeypatch):
-    monkeypatch.setattr("peer._aioice.GATHERING_TIMEOUT", 0.1)
-    (event,) = await failures({"iceServers": [{"urls": silent_server}]})
+async def test_a_server_that_does_not_answer_is_unreachable(silent_server):
+    (event,) = await failures({"iceServers": [{"urls": silent_server}]}, servers=0.1)
     assert isinstance(event, RTCPeerConnectionIceErrorEvent)
     assert isinstance(event, Event)
     assert (event.errorCode, event.url) == (701, silent_server)
@@ -198,9 +197,8 @@ async def test_the_events_constructor_takes_what_the_browsers_does():
         RTCPeerConnectionIceErrorEvent("icecandidateerror")
 
 
-async def test_listeners_of_on_get_the_event(silent_server, monkeypatch):
-    monkeypatch.setattr("peer._aioice.GATHERING_TIMEOUT", 0.1)
-    async with open_peers({"iceServers": [{"urls": silent_server}]}) as (peer,):
+async def test_listeners_of_on_get_the_event(silent_server):
+    async with open_peers({"iceServers": [{"urls": silent_server}]}, servers=0.1) as (peer,):
         peer.createDataChannel("chat")
         got = []
         peer.on("icecandidateerror", got.append)

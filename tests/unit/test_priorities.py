@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from peer._priorities import Foundations, local_preference, ranked
+from peer._priorities import Foundations, local_preference, priority, ranked
 
 KIND = {"type": "srflx", "base": "192.0.2.9", "protocol": "udp", "server": "stun.example.org"}
 
@@ -102,3 +102,11 @@ def test_no_two_candidates_of_one_type_have_the_same_preference():
 @pytest.mark.parametrize("arguments", [(65535,), (65536,), (10**6,), (40000, 2, 1), (0, 10**6, 10**6 - 1)])
 def test_the_lowest_preference_is_0(arguments):
     assert local_preference(*arguments) == 0
+
+
+@pytest.mark.parametrize(
+    ("type", "preference", "expected"),
+    [("host", 65535, 2130706431), ("srflx", 65535, 1694498815), ("relay", 65535, 16777215), ("host", 0, 2113929471)],
+)
+def test_priorities_are_those_of_the_formula(type, preference, expected):
+    assert priority(type, preference) == expected

@@ -7,6 +7,7 @@ from peer._states import (
     connection_state,
     ice_connection_state,
     ice_gathering_state,
+    ice_transport_state,
     implied_type,
     signaling_state,
 )
@@ -162,3 +163,28 @@ def test_the_connection_state_is_that_of_the_first_row_that_fits():
 )
 def test_the_connection_state_by_example(ice, dtls, state):
     assert connection_state(ice, dtls) == state
+
+
+@pytest.mark.parametrize(
+    ("facts", "state"),
+    [
+        ("", "new"),
+        ("checking", "checking"),
+        ("checking failed", "failed"),
+        ("failed", "failed"),  # there was nothing to check
+        ("usable heard selected", "connected"),
+        ("usable selected", "disconnected"),
+        ("selected failed", "failed"),  # consent was lost
+        # An ICE restart, while the old pair works, has gone silent, or is lost
+        ("usable heard selected checking", "connected"),
+        ("usable heard selected checking failed", "connected"),
+        ("usable selected checking", "checking"),
+        ("usable selected checking failed", "disconnected"),
+        ("selected", "disconnected"),
+        ("selected checking", "checking"),
+        ("selected checking failed", "failed"),
+    ],
+)
+def test_the_state_of_an_ice_transport_follows_from_its_generations(facts, state):
+    names = ("usable", "heard", "selected", "checking", "failed")
+    assert ice_transport_state(**{name: name in facts.split() for name in names}) == state

@@ -1,0 +1,120 @@
+"""Gathers the candidates of one generation: those of the host's addresses, and those that servers tell.
+
+All are published as they are found (RFC 8838, section 9): the host's in about a millisecond, those of STUN and TURN
+servers when they answer. All servers are asked at once, each from every IPv4 address, and have a bounded time to
+answer. One from which nothing was learned is told to the observer, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+import aioice
+
+from ._aioice import UNREACHABLE, Generation, Socket, failure, host_addresses, reflexive_address
+from ._configuration import IceServer
+from ._facts import ServerError
+from ._priorities import Foundations, local_preference, priority, ranked
+from ._timing import Timing
+
+logger = logging.getLogger(__name__)
+
+
+class Gatherer:
+    """Gathers for one generation."""
+
+    def __init__(
+        self, generation: Generation, servers: Sequence[IceServer], foundations: Foundations, timing: Timing
+    ) -> None:
+        self._generation = generation
+        self._servers = servers
+        self._foundations = foundations  # those of the whole connection
+        self._timing = timing
+        self._hosts: list[tuple[Socket, aioice.Candidate, int]] = []  # host candidates and their rank; grows
+
+    async def run(self) -> None:
+        """Gather. The generation is told of each candidate, and of the end; its observer of servers that fail."""
+        if not self._generation.relay_only:
+            for rank, address in enumerate(ranked(host_addresses())):
+                await self._bind(address, rank)
+        await asyncio.gather(*[self._ask(number) for number in range(len(self._servers))])
+        self._generation.end_local()
+
+    async def _bind(self, address: str, rank: int) -> None:
+        try:
+            socket, host, port = await self._generation.bind(address)
+        except OSError as error:
+            logger.info("%s cannot use %s: %s", self._generation, address, error)
+            return
+        candidate = self._candidate("host", host, port, local_preference(rank), self._foundations.of("host", address))
+        self._hosts.append((socket, candidate, rank))
+        self._generation.publish(candidate, socket)
+
+    async def _ask(self, number: int) -> None:
+        """Ask a server for candidates, and tell the observer if it yields none."""
+        server = self._servers[number]
+        queries: list[Callable[[], Coroutine[Any, Any, None]]]
+        if server.scheme == "stun":
+            bases = [(socket, base, rank) for socket, base, rank in self._hosts if ":" not in base.host]
+            queries = [
+                partial(self._ask_stun, server, socket, base, local_preference(rank, len(self._servers), number))
+                for socket, base, rank in bases
+            ]
+        else:
+            bases = []
+            queries = [partial(self._ask_turn, server, local_preference(number))]
+        outcomes = await asyncio.gather(*[self._bounded(query) for query in queries])
+        failures = [outcome for outcome in outcomes if outcome is not None]
+        if failures and len(failures) == len(outcomes):
+            # What a server has answered says more than that it did not.
+            code, text = max(failures, key=lambda failure: failure[0] != UNREACHABLE)
+            place = (bases[0][1].host, bases[0][1].port) if bases else ()
+            self._generation.observer.server_failed(self._generation, ServerError(server.url, code, text, *place))
+
+    async def _bounded(self, query: Callable[[], Coroutine[Any, Any, None]]) -> tuple[int, str] | None:
+        """Run *query*, but not for ever; return how it failed: a code and a text."""
+        try:
+            async with asyncio.timeout(self._timing.servers):
+                await query()
+        except Exception as error:
+            return failure(error, self._timing.servers)
+        return None
+
+    async def _ask_stun(self, server: IceServer, socket_: Socket, base: aioice.Candidate, preference: int) -> None:
+        address = await _address(server.host, socket.AF_INET)
+        host, port = await reflexive_address(socket_, address, server.port)
+        if not self._is_redundant(host, port, base):
+            foundation = self._foundations.of("srflx", base.host, "udp", address)
+            candidate = self._candidate("srflx", host, port, preference, foundation)
+            candidate.related_address, candidate.related_port = base.host, base.port
+            self._generation.publish(candidate, url=server.url)
+
+    def _is_redundant(self, host: str, port: int, base: aioice.Candidate) -> bool:
+        """Whether there is a candidate with that address and the same base (RFC 8445, section 5.1.3)."""
+        return any(
+            (known.host, known.port) == (host, port)
+            and (known.related_address or known.host, known.related_port or known.port) == (base.host, base.port)
+            for known in self._generation.local_candidates
+        )
+
+    async def _ask_turn(self, server: IceServer, preference: int) -> None:
+        address = await _address(server.host)
+        socket, candidate = await self._generation.allocate(server, address)
+        candidate.foundation = self._foundations.of("relay", candidate.host, server.relay_protocol, address)
+        candidate.priority = priority("relay", preference)
+        self._generation.publish(candidate, socket, server.url, server.relay_protocol)
+
+    @staticmethod
+    def _candidate(type: str, host: str, port: int, preference: int, foundation: str) -> aioice.Candidate:
+        return aioice.Candidate(foundation, 1, "udp", priority(type, preference), host, port, type)
+
+
+async def _address(host: str, family: int = 0) -> str:
+    """The address of the server *host*."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, family=family, type=socket.SOCK_DGRAM)
+    return str(found[0][4][0])
