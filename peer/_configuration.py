@@ -20,7 +20,7 @@ from ._errors import (
     NotSupportedError,
     URLSyntaxError,
 )
-from ._webidl import dom_string, members
+from ._webidl import dom_string, enforced_octet, members
 
 _MEMBERS = (
     "bundlePolicy",
@@ -135,10 +135,10 @@ def _members(given: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
     for certificate in init["certificates"]:
         if not isinstance(certificate, RTCCertificate):
             raise ArgumentTypeError(f"{certificate!r} is not an RTCCertificate")
-    size = 0 if init["iceCandidatePoolSize"] is None else init["iceCandidatePoolSize"]
-    if not isinstance(size, int | float) or not 0 <= size < 256:
-        raise ArgumentTypeError(f"iceCandidatePoolSize is {size!r}, which is not 0 to 255")
-    init["iceCandidatePoolSize"] = int(size)
+    size = enforced_octet(init["iceCandidatePoolSize"])
+    if size is None:
+        raise ArgumentTypeError(f"iceCandidatePoolSize is {init['iceCandidatePoolSize']!r}, which is not 0 to 255")
+    init["iceCandidatePoolSize"] = size
     return init
 
 

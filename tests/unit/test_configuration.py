@@ -83,7 +83,9 @@ def test_the_w3c_knows_one_policy_for_rtcp():
 
 
 @pytest.mark.parametrize(
-    ("given", "size"), [(0, 0), (1, 1), (255, 255), (0.5, 0), (2.9, 2), (255.9, 255), (True, 1), (False, 0)]
+    ("given", "size"),
+    [(0, 0), (1, 1), (255, 255), (0.5, 0), (-0.5, 0), (2.9, 2), (255.9, 255), (True, 1), (False, 0), ("5", 5), ([], 0)],
+    ids=repr,
 )
 def test_the_size_of_the_pool_is_a_whole_number_from_0_to_255(given, size):
     for checked in (configuration({"iceCandidatePoolSize": given}), configuration(None, iceCandidatePoolSize=given)):
