@@ -30,6 +30,7 @@ from aioice.candidate import candidate_priority
 
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
 from ._configuration import IceServer
+from ._errors import NotSupportedError
 from ._facts import CheckedPair, LocalCandidate, Observer, SelectedPair, ServerError
 from ._priorities import Foundations, local_preference, ranked
 from ._upstream import require
@@ -198,6 +199,8 @@ class Generation(aioice.Connection):
             self._publish(candidate, server.url)
 
     async def _relayed(self, server: IceServer, preference: int) -> None:
+        if server.scheme == "turns" and server.transport == "udp":
+            raise NotSupportedError("TURN over DTLS is not supported: the server is not asked")
         candidate, protocol = await ice.relayed_candidate(
             component=1,
             hide_related_address=self.relay_only,

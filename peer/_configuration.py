@@ -190,8 +190,8 @@ def _ice_server(url: str, username: str | None, credential: str | None) -> IceSe
     transport: Any = match["transport"]  # "udp", "tcp" or None
     if scheme.startswith("stun") and transport:
         raise URLSyntaxError(f"{url!r}: the URL of a STUN server has no transport")
-    if scheme == "stuns" or (scheme == "turns" and transport == "udp"):
-        raise NotSupportedError(f"{url!r}: STUN over TLS and TURN over DTLS are not supported")
+    if scheme == "stuns":
+        raise NotSupportedError(f"{url!r}: STUN over TLS is not supported")
     if scheme.startswith("turn") and not (username and credential):  # nor may they be empty (RFC 8265, section 4.1)
         raise InvalidAccessError(f"{url!r}: a TURN server needs a username and a credential")
     if scheme.startswith("turn") and not _is_text(username or "", 508):  # RFC 8489, section 14.3

@@ -183,6 +183,13 @@ async def test_a_name_that_does_not_resolve_is_unreachable():
     assert event.errorText
 
 
+async def test_turn_over_dtls_is_left_unused_and_says_so():
+    url = "turns:127.0.0.1?transport=udp"
+    (event,) = await failures({"iceServers": [{"urls": url, "username": "u", "credential": "p"}]})
+    assert (event.errorCode, event.url, event.address, event.port) == (701, url, None, None)
+    assert event.errorText == "TURN over DTLS is not supported: the server is not asked"
+
+
 async def test_wrong_credentials_are_the_servers_own_error(turn):
     wrong = {**turn, "credential": "wrong", "urls": [url for url in turn["urls"] if url.startswith("turn:")]}
     events = await failures({"iceServers": [wrong]}, count=2)
