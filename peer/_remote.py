@@ -10,8 +10,8 @@
                                   anything else                                               -> accepted
 
 A good sdpMid makes the sdpMLineIndex irrelevant. A candidate belongs to the generation that its usernameFragment names,
-and without one to the newest. The empty text ends a generation of one section, or of all sections when neither sdpMid
-nor sdpMLineIndex is given.
+and without one to the newest. An empty usernameFragment is none, as in both browsers; the W3C would compare it. The
+empty text ends a generation of one section, or of all sections when neither sdpMid nor sdpMLineIndex is given.
 
 A candidate that is accepted is written into the description, whether or not it can be used: a browser does the same
 with a TCP candidate or a name that cannot be resolved. After the end of candidates, more of them are still accepted and
@@ -71,7 +71,7 @@ def candidate_init(value: Any) -> CandidateInit:
         dom_string(given.get("candidate", "")),
         nullable(dom_string, given.get("sdpMid")),
         nullable(unsigned_short, given.get("sdpMLineIndex")),
-        nullable(dom_string, given.get("usernameFragment")),
+        nullable(dom_string, given.get("usernameFragment")) or None,
     )
     if init.candidate and init.mid is None and init.index is None:
         raise ArgumentTypeError("a candidate needs an sdpMid or an sdpMLineIndex")
