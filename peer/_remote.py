@@ -108,10 +108,13 @@ def additions(init: CandidateInit, current: Description | None, pending: Descrip
 def contained(description: Description) -> list[Addition]:
     """The candidates, and ends of candidates, that a remote description came with.
 
-    Where its side does not trickle, what it came with is all there is to expect (webrtc-pc 5.6.4).
+    Where its side does not trickle, what it came with is all there is to expect (webrtc-pc 5.6.4). In a section that
+    was rejected, nothing counts, as in addIceCandidate.
     """
     found = []
     for index, section in enumerate(description.sections):
+        if section.rejected:
+            continue
         for line in section.candidates:
             candidate = parse_candidate(line)
             if _usable(candidate):

@@ -442,6 +442,11 @@ TRICKLE = "a=ice-options:trickle\r\n"
             id="each m-line for itself",
         ),
         pytest.param(
+            f"{OLD}m=video 0 UDP/TLS/RTP/SAVPF 0\r\na={UDP}\r\na=end-of-candidates\r\n",
+            [Addition(0, "old", "", None)],
+            id="nothing, where the m-line is rejected",
+        ),
+        pytest.param(
             f"{OLD}{TRICKLE}m=video 9 UDP/TLS/RTP/SAVPF 0\r\na=ice-ufrag:other\r\n",
             [Addition(0, "old", "", None), Addition(1, "other", "", None)],
             id="a side of which one m-line does not trickle does not trickle",
