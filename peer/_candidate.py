@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from itertools import zip_longest
 from typing import Literal, TypeVar
 
 from ._errors import ArgumentTypeError
@@ -31,7 +32,7 @@ RTCIceServerTransportProtocol = Literal["udp", "tcp", "tls"]
 #   address       IPv4, IPv6 with or without a zone, or a host name
 #   port          0 to 65535
 #   type          host | srflx | prflx | relay
-#   name value    anything; "tcptype" is followed by active | passive | so
+#   name value    anything, and the value may be empty; "tcptype" is followed by active | passive | so
 #
 # What the texts leave open, and what is decided here:
 #
@@ -40,7 +41,9 @@ RTCIceServerTransportProtocol = Literal["udp", "tcp", "tls"]
 # - Quoted words are case-insensitive, as always in ABNF (Firefox writes UDP), and reported in lower
 #   case. Addresses and foundations are reported as they came.
 # - "a=" in front is forgiven, as both browsers do, and so is white space at the end: that is what a
-#   line cut out of an SDP has. Nothing else is: one space between fields, a value for every name.
+#   line cut out of an SDP has. Up to the type nothing else is: one space between fields. After it, a
+#   second space means an empty name or value, and the last name needs no value: both browsers take all
+#   that for extensions they do not know.
 # - Only printable ASCII. The text is written into an SDP, where a line break would let the other
 #   side write lines of its own, and there are more of them than CR and LF for those who read with
 #   str.splitlines(): NEL and U+2028 are two. With this rule str.isdigit() means 0-9, too.
@@ -119,7 +122,7 @@ def _attribute(line: str) -> CandidateAttribute:
     if not (line.isascii() and line.isprintable()):
         raise ValueError
     fields = line[len(_PREFIX) :].split(" ")
-    if line[: len(_PREFIX)].lower() != _PREFIX or len(fields) < 8 or "" in fields:
+    if line[: len(_PREFIX)].lower() != _PREFIX or len(fields) < 8:
         raise ValueError
     foundation, component, transport, priority, address, port, typ, kind = fields[:8]
     if typ.lower() != "typ" or not _FOUNDATION.fullmatch(foundation):
@@ -143,9 +146,7 @@ def _attribute(line: str) -> CandidateAttribute:
 def _extensions(
     fields: list[str],
 ) -> tuple[str | None, int | None, RTCIceTcpCandidateType | None]:
-    if len(fields) % 2:
-        raise ValueError
-    pairs = [(name.lower(), value) for name, value in zip(fields[::2], fields[1::2], strict=True)]
+    pairs = [(name.lower(), value) for name, value in zip_longest(fields[::2], fields[1::2], fillvalue="")]
     related_address, related_port = None, None
     if pairs and pairs[0][0] == "raddr":
         related_address = _address(pairs.pop(0)[1])

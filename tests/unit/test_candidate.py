@@ -630,6 +630,19 @@ UNDERSTOOD = [
     (line(transport="udp", type="host tcptype active"), {"tcp_type": None}),
     (line(type="host \" ' x ="), {"type": "host"}),
     (line() + " n v" * 250_000, {"port": 9}),
+    # extensions with an empty value, or an empty name, or none at all
+    (line(type="host generation"), {"type": "host"}),
+    (line(type="host generation 0 ufrag"), {"type": "host"}),
+    (line(type="host generation  ufrag abcd"), {"type": "host"}),
+    (line(type="host  generation 0"), {"type": "host"}),
+    (line(type="host generation \r\n"), {"type": "host"}),
+    (line(transport="tcp", type="host x  tcptype active"), {"tcp_type": "active"}),
+    (line(transport="tcp", type="host x tcptype active"), {"tcp_type": None}),
+    (line(transport="tcp", type="host tcptype active x"), {"tcp_type": "active"}),
+    (line(type="srflx  raddr 192.0.2.1 rport 7"), {"related_address": None, "related_port": None}),
+    (line(type="srflx raddr 192.0.2.1  rport 7"), {"related_address": "192.0.2.1", "related_port": None}),
+    (line() + " n v" * 250_000 + " n", {"port": 9}),
+    (line() + " n" + " " * 250_000 + "n", {"port": 9}),
 ]
 
 
@@ -719,14 +732,13 @@ NOT_UNDERSTOOD = [
     line(type="host raddr ? rport 7"),
     line(type="srflx raddr"),
     line(type="srflx raddr 192.0.2.1 rport"),
-    line(type="host generation"),
-    line(type="host generation 0 ufrag"),
-    line(type="host generation  0"),
+    line(type="srflx raddr  rport 7"),
+    line(type="srflx rport "),
     line(transport="tcp", type="host tcptype"),
+    line(transport="tcp", type="host tcptype  x y"),
     line(transport="tcp", type="host tcptype server"),
     line(transport="tcp", type="host tcptype so tcptype server"),
     line(transport="udp", type="host tcptype server"),
-    line() + " n v" * 250_000 + " n",
     # what must never reach an SDP
     HOST + "\r\na=mid:1",
     HOST + " x y\na=mid:1",

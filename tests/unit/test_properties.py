@@ -61,7 +61,7 @@ ADDRESSES = st.one_of(
 EXTENSIONS = st.lists(
     st.tuples(
         st.sampled_from(["generation", "ufrag", "network-id", "network-cost"]) | st.text(TOKEN, min_size=1, max_size=8),
-        st.text(VISIBLE, min_size=1, max_size=8),
+        st.text(VISIBLE, max_size=8),
     ).filter(lambda pair: pair[0].lower() not in ("raddr", "rport", "tcptype")),
     max_size=3,
 )
@@ -97,7 +97,8 @@ def candidates(draw):
     tcp_type = draw(st.sampled_from([None, "active", "passive", "so"]))
     if tcp_type is not None:
         extensions.insert(draw(st.integers(0, len(extensions))), (spell("tcptype"), spell(tcp_type)))
-    rest = " ".join([*words, *(word for pair in extensions for word in pair)])
+    # An empty value at the end is white space at the end.
+    rest = " ".join([*words, *(word for pair in extensions for word in pair)]).rstrip(" ")
     before, after = draw(st.sampled_from(["", "a="])), draw(st.sampled_from(["", " ", "\r\n", " \t\n"]))
     return Written(
         f"{before}{spell('candidate:')}{rest}{after}",
