@@ -164,7 +164,7 @@ class Section:
         """All lines, those that were added ending with *end*."""
         before = list(self._before)
         if self._added and not before[-1].endswith("\n"):
-            before[-1] += end
+            before[-1] += "\n" if before[-1].endswith("\r") else end
         return [*before, *(line + end for line in self._added), *self._after]
 
 

@@ -440,6 +440,18 @@ MEDIA = "m=audio 9 RTP/AVP 0\r\na=mid:0\r\n"
             id="CR LF, not at the end",
         ),
         pytest.param(
+            "v=0\r\nm=audio 9 RTP/AVP 0\r",
+            [ONE, END],
+            f"v=0\r\nm=audio 9 RTP/AVP 0\r\na={ONE}\r\na=end-of-candidates\r\n",
+            id="CR LF, cut off after the CR",
+        ),
+        pytest.param(
+            "v=0\nm=audio 9 RTP/AVP 0\r",
+            [ONE],
+            f"v=0\nm=audio 9 RTP/AVP 0\r\na={ONE}\n",
+            id="LF, cut off after a CR",
+        ),
+        pytest.param(
             "v=0\r\nm=audio 9 RTP/AVP 0\r\na=end-of-candidates",
             [ONE],
             f"v=0\r\nm=audio 9 RTP/AVP 0\r\na={ONE}\r\na=end-of-candidates",

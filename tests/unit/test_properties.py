@@ -361,7 +361,7 @@ def test_what_is_added_to_a_description_stands_in_its_place_and_all_else_stays(t
         lines.append(f"a=end-of-candidates{end}")
     place = place_for_candidates(text, index)
     if lines and not text[:place].endswith("\n"):
-        lines.insert(0, end)
+        lines.insert(0, "\n" if text[:place].endswith("\r") else end)
     assert description.value.sdp == text[:place] + "".join(lines) + text[place:]
 
 
