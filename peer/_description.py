@@ -146,7 +146,10 @@ class Section:
         self._added.insert(place, f"a={line}")
 
     def prefer(self, candidate: CandidateAttribute) -> None:
-        """Make *candidate* the default destination, if it is better than the one there is."""
+        """Make *candidate* the default destination, if it is better than the one there is.
+
+        For descriptions of our own, whose sections all have a c= line: that of a session would speak for others, too.
+        """
         rank = (_DESTINATIONS.get(candidate.type, 0), ":" not in candidate.address)
         if self._default is None or rank > self._default:
             self._default = rank
