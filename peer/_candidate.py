@@ -101,6 +101,16 @@ def parse_candidate(text: str) -> CandidateAttribute | None:
         return None
 
 
+def candidate_text(attribute: CandidateAttribute) -> str:
+    """Return the text that says this."""
+    text = (
+        f"{_PREFIX}{attribute.foundation} {attribute.component} {attribute.protocol} {attribute.priority}"
+        f" {attribute.address} {attribute.port} typ {attribute.type}"
+    )
+    extensions = {"raddr": attribute.related_address, "rport": attribute.related_port, "tcptype": attribute.tcp_type}
+    return text + "".join(f" {name} {value}" for name, value in extensions.items() if value is not None)
+
+
 def candidate_line(text: str) -> str:
     """Return a candidate's text as it stands in an SDP line, after "a=" and before the line's end.
 
@@ -210,6 +220,9 @@ class RTCIceCandidate:
     is the one to refuse it. A missing `candidate` is the empty text, hence the end of candidates,
     and `candidate=None` is the text "null".
 
+    The remote candidate of a selected pair may have been learned from a check. The W3C gives it the type "prflx" and
+    the empty text, so a copy made of it, and its JSON, are the end of candidates: you must not send it to anybody.
+
     TypeError is raised when sdpMid and sdpMLineIndex are both null, when relayProtocol is none of
     its three words, and when the first argument is nothing that a candidate could be read from.
 
@@ -236,7 +249,7 @@ class RTCIceCandidate:
     )
 
     candidate: str
-    """The candidate-attribute, "candidate:..."; empty for the end of candidates."""
+    """The candidate-attribute, "candidate:..."; empty for the end of candidates, and for one learned from a check."""
     sdpMid: str | None
     """The mid of the m-line that the candidate belongs to."""
     sdpMLineIndex: int | None

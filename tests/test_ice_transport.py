@@ -7,7 +7,11 @@ import asyncio
 import pytest
 from peers import Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates
 
-from peer import Event, RTCIceTransport, RTCPeerConnectionIceErrorEvent
+from peer import Event, RTCIceCandidate, RTCIceTransport, RTCPeerConnectionIceErrorEvent
+from peer._candidate import parse_candidate
+from peer._facts import SelectedPair
+
+PRFLX = "candidate:9 1 udp 7 203.0.113.7 6 typ prflx"
 
 
 def ice(peer):
@@ -117,6 +121,22 @@ async def test_a_remote_candidate_that_was_only_learned_hides_its_address():
         assert remote.port == ice(offerer).getSelectedCandidatePair().local.port
         assert ice(answerer).getRemoteCandidates() == []
         assert "prflx" in repr(remote)
+
+
+async def test_a_local_candidate_that_was_only_learned_shows_its_address():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        (media,) = offerer._session.engine.media().values()
+        changed = asyncio.get_running_loop().create_future()
+        ice(offerer).onselectedcandidatepairchange = changed.set_result
+        learned = SelectedPair(parse_candidate(f"{PRFLX} raddr 192.0.2.9 rport 5"), parse_candidate(PRFLX))
+        offerer._session.transports.ice_changed(media.agent, "connected", learned)
+        await changed
+        pair = ice(offerer).getSelectedCandidatePair()
+        assert (pair.local.type, pair.local.address, pair.local.port) == ("prflx", "203.0.113.7", 6)
+        assert pair.local == RTCIceCandidate(pair.local.toJSON())
+        assert pair.local.usernameFragment == ice(offerer).getLocalParameters().usernameFragment
+        assert (pair.remote.type, pair.remote.address, pair.remote.candidate) == ("prflx", None, "")
 
 
 async def test_bundling_closes_the_transports_it_makes_needless():

@@ -9,6 +9,7 @@ from peer._candidate import (
     CandidateAttribute,
     RTCIceCandidate,
     candidate_line,
+    candidate_text,
     parse_candidate,
     peer_reflexive,
 )
@@ -18,6 +19,7 @@ SRFLX = (
     "candidate:2 1 udp 1686052607 203.0.113.5 40000 typ srflx raddr 192.0.2.9 rport 50000 "
     "generation 0 ufrag abcd network-cost 10"
 )
+PASSIVE = "candidate:5 1 tcp 1518280447 192.0.2.9 4444 typ host tcptype passive"
 MDNS = "11111111-2222-3333-4444-555555555555.local"
 
 DERIVED = (
@@ -796,6 +798,11 @@ def test_a_candidate_line_is_ready_for_an_sdp(text, expected):
 def test_a_candidate_line_is_one_line_that_says_the_same(text):
     assert len(candidate_line(text).splitlines()) == 1
     assert parse_candidate(candidate_line(text)) == parse_candidate(text)
+
+
+@pytest.mark.parametrize("text", [HOST, SRFLX.partition(" gen")[0], PASSIVE, PRFLX], ids=lambda text: text[:60])
+def test_a_candidate_attribute_is_written_as_it_was_read(text):
+    assert candidate_text(parse_candidate(text)) == text
 
 
 @pytest.mark.parametrize("text", NOT_UNDERSTOOD, ids=lambda text: ascii(text[:70]))

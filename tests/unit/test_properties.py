@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from peer import RTCIceCandidate, RTCSessionDescription
-from peer._candidate import CandidateAttribute, candidate_line, parse_candidate
+from peer._candidate import CandidateAttribute, candidate_line, candidate_text, parse_candidate
 from peer._configuration import configuration
 from peer._description import Description, description_init, without_candidates
 from peer._errors import ArgumentTypeError, DOMException, OperationError
@@ -130,6 +130,11 @@ def test_the_line_of_a_candidate_says_the_same_and_is_its_own_line(written):
     assert line == written.line
     assert candidate_line(line) == line
     assert parse_candidate(line) == written.says
+
+
+@given(candidates())
+def test_a_candidate_that_is_written_anew_says_the_same(written):
+    assert parse_candidate(candidate_text(written.says)) == written.says
 
 
 NUMBERS = st.integers(0, 65535)
