@@ -31,6 +31,7 @@ from aioice import ice, mdns, stun
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
 from ._configuration import IceServer
 from ._consent import Consent
+from ._errors import NotSupportedError
 from ._facts import CheckedPair, LocalCandidate, Observer, SelectedPair
 from ._timing import Timing
 from ._upstream import require
@@ -181,16 +182,18 @@ class Generation(aioice.Connection):
 
     async def allocate(self, server: IceServer, address: str) -> tuple[Socket, aioice.Candidate]:
         """Allocate a relayed address at the TURN server that has this *address*."""
-        secure = server.scheme == "turns"
+        if server.scheme == "turns" and server.transport == "udp":
+            raise NotSupportedError("TURN over DTLS is not supported: the server is not asked")
+        by_name = server.transport == "tcp"  # which may have several addresses to try; and a certificate is for a name
         allocated = Socket(self)
         candidate, _ = await ice.relayed_candidate(
             component=1,
             hide_related_address=self.relay_only,
             protocol_factory=lambda: allocated,
-            turn_server=(server.host if secure else address, server.port),  # a certificate is for a name
+            turn_server=(server.host if by_name else address, server.port),
             turn_username=server.username,
             turn_password=server.credential,
-            turn_ssl=secure,
+            turn_ssl=server.scheme == "turns",
             turn_transport=server.transport,
         )
         return allocated, candidate

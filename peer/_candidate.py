@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from itertools import zip_longest
 from typing import Literal, TypeVar
 
 from ._errors import ArgumentTypeError
@@ -31,7 +32,7 @@ RTCIceServerTransportProtocol = Literal["udp", "tcp", "tls"]
 #   address       IPv4, IPv6 with or without a zone, or a host name
 #   port          0 to 65535
 #   type          host | srflx | prflx | relay
-#   name value    anything; "tcptype" is followed by active | passive | so
+#   name value    anything, and the value may be empty; "tcptype" is followed by active | passive | so
 #
 # What the texts leave open, and what is decided here:
 #
@@ -40,7 +41,9 @@ RTCIceServerTransportProtocol = Literal["udp", "tcp", "tls"]
 # - Quoted words are case-insensitive, as always in ABNF (Firefox writes UDP), and reported in lower
 #   case. Addresses and foundations are reported as they came.
 # - "a=" in front is forgiven, as both browsers do, and so is white space at the end: that is what a
-#   line cut out of an SDP has. Nothing else is: one space between fields, a value for every name.
+#   line cut out of an SDP has. Up to the type nothing else is: one space between fields. After it, a
+#   second space means an empty name or value, and the last name needs no value: both browsers take all
+#   that for extensions they do not know.
 # - Only printable ASCII. The text is written into an SDP, where a line break would let the other
 #   side write lines of its own, and there are more of them than CR and LF for those who read with
 #   str.splitlines(): NEL and U+2028 are two. With this rule str.isdigit() means 0-9, too.
@@ -98,6 +101,16 @@ def parse_candidate(text: str) -> CandidateAttribute | None:
         return None
 
 
+def candidate_text(attribute: CandidateAttribute) -> str:
+    """Return the text that says this."""
+    text = (
+        f"{_PREFIX}{attribute.foundation} {attribute.component} {attribute.protocol} {attribute.priority}"
+        f" {attribute.address} {attribute.port} typ {attribute.type}"
+    )
+    extensions = {"raddr": attribute.related_address, "rport": attribute.related_port, "tcptype": attribute.tcp_type}
+    return text + "".join(f" {name} {value}" for name, value in extensions.items() if value is not None)
+
+
 def candidate_line(text: str) -> str:
     """Return a candidate's text as it stands in an SDP line, after "a=" and before the line's end.
 
@@ -119,7 +132,7 @@ def _attribute(line: str) -> CandidateAttribute:
     if not (line.isascii() and line.isprintable()):
         raise ValueError
     fields = line[len(_PREFIX) :].split(" ")
-    if line[: len(_PREFIX)].lower() != _PREFIX or len(fields) < 8 or "" in fields:
+    if line[: len(_PREFIX)].lower() != _PREFIX or len(fields) < 8:
         raise ValueError
     foundation, component, transport, priority, address, port, typ, kind = fields[:8]
     if typ.lower() != "typ" or not _FOUNDATION.fullmatch(foundation):
@@ -143,9 +156,7 @@ def _attribute(line: str) -> CandidateAttribute:
 def _extensions(
     fields: list[str],
 ) -> tuple[str | None, int | None, RTCIceTcpCandidateType | None]:
-    if len(fields) % 2:
-        raise ValueError
-    pairs = [(name.lower(), value) for name, value in zip(fields[::2], fields[1::2], strict=True)]
+    pairs = [(name.lower(), value) for name, value in zip_longest(fields[::2], fields[1::2], fillvalue="")]
     related_address, related_port = None, None
     if pairs and pairs[0][0] == "raddr":
         related_address = _address(pairs.pop(0)[1])
@@ -209,6 +220,9 @@ class RTCIceCandidate:
     is the one to refuse it. A missing `candidate` is the empty text, hence the end of candidates,
     and `candidate=None` is the text "null".
 
+    The remote candidate of a selected pair may have been learned from a check. The W3C gives it the type "prflx" and
+    the empty text, so a copy made of it, and its JSON, are the end of candidates: you must not send it to anybody.
+
     TypeError is raised when sdpMid and sdpMLineIndex are both null, when relayProtocol is none of
     its three words, and when the first argument is nothing that a candidate could be read from.
 
@@ -235,7 +249,7 @@ class RTCIceCandidate:
     )
 
     candidate: str
-    """The candidate-attribute, "candidate:..."; empty for the end of candidates."""
+    """The candidate-attribute, "candidate:..."; empty for the end of candidates, and for one learned from a check."""
     sdpMid: str | None
     """The mid of the m-line that the candidate belongs to."""
     sdpMLineIndex: int | None

@@ -20,7 +20,7 @@ from ._errors import (
     NotSupportedError,
     URLSyntaxError,
 )
-from ._webidl import dom_string, members
+from ._webidl import dom_string, enforced_octet, members
 
 _MEMBERS = (
     "bundlePolicy",
@@ -135,10 +135,10 @@ def _members(given: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
     for certificate in init["certificates"]:
         if not isinstance(certificate, RTCCertificate):
             raise ArgumentTypeError(f"{certificate!r} is not an RTCCertificate")
-    size = 0 if init["iceCandidatePoolSize"] is None else init["iceCandidatePoolSize"]
-    if not isinstance(size, int | float) or not 0 <= size < 256:
-        raise ArgumentTypeError(f"iceCandidatePoolSize is {size!r}, which is not 0 to 255")
-    init["iceCandidatePoolSize"] = int(size)
+    size = enforced_octet(init["iceCandidatePoolSize"])
+    if size is None:
+        raise ArgumentTypeError(f"iceCandidatePoolSize is {init['iceCandidatePoolSize']!r}, which is not 0 to 255")
+    init["iceCandidatePoolSize"] = size
     return init
 
 
@@ -190,9 +190,9 @@ def _ice_server(url: str, username: str | None, credential: str | None) -> IceSe
     transport: Any = match["transport"]  # "udp", "tcp" or None
     if scheme.startswith("stun") and transport:
         raise URLSyntaxError(f"{url!r}: the URL of a STUN server has no transport")
-    if scheme == "stuns" or (scheme == "turns" and transport == "udp"):
-        raise NotSupportedError(f"{url!r}: STUN over TLS and TURN over DTLS are not supported")
-    if scheme.startswith("turn") and (username is None or credential is None):
+    if scheme == "stuns":
+        raise NotSupportedError(f"{url!r}: STUN over TLS is not supported")
+    if scheme.startswith("turn") and not (username and credential):  # nor may they be empty (RFC 8265, section 4.1)
         raise InvalidAccessError(f"{url!r}: a TURN server needs a username and a credential")
     if scheme.startswith("turn") and not _is_text(username or "", 508):  # RFC 8489, section 14.3
         raise InvalidAccessError(f"{url!r}: the username cannot be encoded, or not in 508 bytes")

@@ -266,9 +266,8 @@ class RTCPeerConnection(EventTarget):
     def gathering_complete(self) -> Promise[None]:
         """Wait until iceGatheringState is complete, for signalling that cannot trickle.
 
-        Then :attr:`localDescription` has all candidates. Who awaits this is cancelled when the connection is
-        closed. That can take seconds when a server does not answer: send
-        candidates as they come where you can.
+        Then :attr:`localDescription` has all candidates. That can take seconds when a server does not answer: send
+        candidates as they come where you can. Who awaits this is cancelled when the connection is closed.
         """
         return self._session.when_complete()
 
@@ -303,10 +302,8 @@ class RTCPeerConnection(EventTarget):
     ) -> aiortc.RTCDataChannel:
         """Create a data channel (webrtc-pc 6.1); the dictionary's members can be given as keywords.
 
-        They are ordered, maxPacketLifeTime (in milliseconds), maxRetransmits, protocol, negotiated and id.
-
-        Raises InvalidStateError once closed, and TypeError for options that
-        contradict each other.
+        They are ordered, maxPacketLifeTime (in milliseconds), maxRetransmits, protocol, negotiated and id. Raises
+        InvalidStateError once closed, and TypeError for options that contradict each other.
         """
         self._assert_open()
         options = {**_members(dataChannelDict, _CHANNEL_MEMBERS, "dataChannelDict"), **init}

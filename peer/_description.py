@@ -11,13 +11,14 @@ again from a model of it: whatever it contains that nobody here understands stay
    section 4.1, has the discard port until there is one). Remote descriptions stay as they came.
 5. A section carries the generation whose ufrag it names; an ``a=ice-ufrag`` before the first m= line speaks for the
    sections without one of their own (RFC 8839, section 5.4). The same holds for ``a=ice-options``.
+6. A section without ``a=mid`` gets a mid all the same, to be known by. It is not written into the text.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import aiortc
@@ -110,7 +111,8 @@ class Section:
             raise OperationError(f"not an m= line: {lines[0].strip()!r}")
         self.kind = media[1]  # "audio", "video", "application"; never changes
         self.rejected = int(media[2]) == 0  # never changes; bundle-only sections have port 0 and are not rejected
-        self.mid: str | None = None  # never changes
+        self.mid: str | None = None  # changes once where the text has none, in Description.name()
+        self._named = False  # True if the mid is not the text's
         self.ufrag = defaults.get("ice-ufrag")  # never changes
         self.password = defaults.get("ice-pwd")  # never changes
         self.trickle = "trickle" in defaults.get("ice-options", "").split()  # never changes
@@ -149,7 +151,10 @@ class Section:
         self._added.insert(place, f"a={line}")
 
     def prefer(self, candidate: CandidateAttribute) -> None:
-        """Make *candidate* the default destination, if it is better than the one there is."""
+        """Make *candidate* the default destination, if it is better than the one there is.
+
+        For descriptions of our own, whose sections all have a c= line: that of a session would speak for others, too.
+        """
         rank = (_DESTINATIONS.get(candidate.type, 0), ":" not in candidate.address)
         if self._default is None or rank > self._default:
             self._default = rank
@@ -167,8 +172,18 @@ class Section:
         """All lines, those that were added ending with *end*."""
         before = list(self._before)
         if self._added and not before[-1].endswith("\n"):
-            before[-1] += end
+            before[-1] += "\n" if before[-1].endswith("\r") else end
         return [*before, *(line + end for line in self._added), *self._after]
+
+    def name(self, mid: str) -> None:
+        """Give the section a mid that the text does not show."""
+        self.mid, self._named = mid, True
+
+    def named_lines(self, end: str) -> list[str]:
+        """All lines, with the mid that was given by :meth:`name`."""
+        media, *others = self.lines(end)
+        mid = [media.rstrip("\r\n") + end, f"a=mid:{self.mid}{end}"] if self._named else [media]
+        return [*mid, *others]
 
 
 class Description:
@@ -190,7 +205,7 @@ class Description:
         self._end = "\r\n" if "\r\n" in sdp or "\n" not in sdp else "\n"
         defaults = _attributes(self._session)
         self.sections = [
-            Section(lines[start:stop], defaults) for start, stop in pairwise([*starts, len(lines)])
+            Section(lines[start:stop], defaults) for start, stop in itertools.pairwise([*starts, len(lines)])
         ]  # never changes, though sections do
         # Whether the side that wrote it takes candidates one by one; never changes.
         used = [section.trickle for section in self.sections if not section.rejected]
@@ -201,11 +216,27 @@ class Description:
     def value(self) -> RTCSessionDescription:
         """The description with all candidates added so far. The same object until the next one is added."""
         if self._value is None:
-            lines = list(self._session)
-            for section in self.sections:
-                lines += section.lines(self._end)
+            lines = [*self._session, *(line for section in self.sections for line in section.lines(self._end))]
             self._value = RTCSessionDescription("".join(lines), self.type)
         return self._value
+
+    @property
+    def named(self) -> str:
+        """The text in which every section has its mid: for the engine, which knows m-lines by their mids."""
+        lines = [*self._session, *(line for section in self.sections for line in section.named_lines(self._end))]
+        return "".join(lines)
+
+    def name(self, known: Sequence[str]) -> None:
+        """Give the sections without a mid one that the text does not show (RFC 9429, section 5.10).
+
+        It is what *known*, the mids of the last description, says of the m-line, or else a number that none has.
+        """
+        own = {section.mid for section in self.sections}
+        numbers = (number for number in map(str, itertools.count()) if number not in own and number not in known)
+        for index, section in enumerate(self.sections):
+            if section.mid is None:
+                last = known[index] if index < len(known) else None
+                section.name(next(numbers) if last is None or last in own else last)
 
     def check(self) -> None:
         """Raise unless aiortc can be given the description: its parser lets pass what it cannot apply.
@@ -216,7 +247,7 @@ class Description:
         for section in self.sections:
             if section.kind not in ("audio", "video", "application"):
                 raise OperationError(f"there is an m-line of the kind {section.kind}, which is not supported")
-        mids = [section.mid for section in self.sections]
+        mids = [section.mid for section in self.sections if section.mid is not None]
         if len(set(mids)) < len(mids):
             raise InvalidAccessError("two m-lines have the same mid")
         for line in self._session:

@@ -18,7 +18,7 @@ class RTCIceCandidatePair:
     local: RTCIceCandidate
     """Ours."""
     remote: RTCIceCandidate
-    """Theirs. One that was learned from a check has the type "prflx" and no text."""
+    """Theirs. One learned from a check has the type "prflx" and neither text nor address; do not send it on."""
 
 
 def to_nobody(event: Event) -> None:

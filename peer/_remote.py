@@ -10,8 +10,8 @@
                                   anything else                                               -> accepted
 
 A good sdpMid makes the sdpMLineIndex irrelevant. A candidate belongs to the generation that its usernameFragment names,
-and without one to the newest. The empty text ends a generation of one section, or of all sections when neither sdpMid
-nor sdpMLineIndex is given.
+and without one to the newest. An empty usernameFragment is none, as in both browsers; the W3C would compare it. The
+empty text ends a generation of one section, or of all sections when neither sdpMid nor sdpMLineIndex is given.
 
 A candidate that is accepted is written into the description, whether or not it can be used: a browser does the same
 with a TCP candidate or a name that cannot be resolved. After the end of candidates, more of them are still accepted and
@@ -71,7 +71,7 @@ def candidate_init(value: Any) -> CandidateInit:
         dom_string(given.get("candidate", "")),
         nullable(dom_string, given.get("sdpMid")),
         nullable(unsigned_short, given.get("sdpMLineIndex")),
-        nullable(dom_string, given.get("usernameFragment")),
+        nullable(dom_string, given.get("usernameFragment")) or None,
     )
     if init.candidate and init.mid is None and init.index is None:
         raise ArgumentTypeError("a candidate needs an sdpMid or an sdpMLineIndex")
@@ -108,10 +108,13 @@ def additions(init: CandidateInit, current: Description | None, pending: Descrip
 def contained(description: Description) -> list[Addition]:
     """The candidates, and ends of candidates, that a remote description came with.
 
-    Where its side does not trickle, what it came with is all there is to expect (webrtc-pc 5.6.4).
+    Where its side does not trickle, what it came with is all there is to expect (webrtc-pc 5.6.4). In a section that
+    was rejected, nothing counts, as in addIceCandidate.
     """
     found = []
     for index, section in enumerate(description.sections):
+        if section.rejected:
+            continue
         for line in section.candidates:
             candidate = parse_candidate(line)
             if _usable(candidate):

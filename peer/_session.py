@@ -107,6 +107,8 @@ class Session:
         signaling_state(self.signaling_state, "remote", type)
         description = Description(type, init.get("sdp", ""))
         description.check()
+        last = self.pending_remote or self.pending_local or self.current_local
+        description.name([section.mid or "" for section in last.sections] if last else [])
         if not self.engine.parses(_bare(description)):
             raise OperationError(f"the {type} has a line that does not parse")
         if type == "answer" and _restarted(description, self.current_remote) - _restarted(
@@ -307,8 +309,8 @@ class Session:
 
 
 def _bare(description: Description) -> str:
-    """The text for the engine, which learns of candidates otherwise, and knows no rejected m-lines."""
-    return accept(without_candidates(description.value.sdp), description.rejected)
+    """The text for the engine, which learns of candidates otherwise, and knows no m-lines without mids or rejected."""
+    return accept(without_candidates(description.named), description.rejected)
 
 
 def _supported(type: str) -> str:

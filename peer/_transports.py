@@ -17,7 +17,7 @@ from aiortc.stats import RTCStats, RTCTransportStats
 from . import _remote
 from ._agent import Agent, credentials
 from ._aiortc import Media
-from ._candidate import CandidateAttribute, RTCIceCandidate, peer_reflexive
+from ._candidate import CandidateAttribute, RTCIceCandidate, candidate_text, peer_reflexive
 from ._configuration import Configuration
 from ._description import Description
 from ._events import Event, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent
@@ -302,10 +302,10 @@ class Transports:
         mid, index = self.gathering.place(agent)
         remote = _known(agent.slots.remote_candidates, pair.remote)
         local = _known(agent.slots.local_candidates, pair.local)
-        return RTCIceCandidatePair(
-            local or peer_reflexive(pair.local, mid, index, pair.local_ufrag),
-            remote or peer_reflexive(pair.remote, mid, index, pair.remote_ufrag),
-        )
+        if local is None:  # ours to show, though it was not announced
+            text = candidate_text(pair.local)
+            local = RTCIceCandidate(text, sdpMid=mid, sdpMLineIndex=index, usernameFragment=pair.local_ufrag)
+        return RTCIceCandidatePair(local, remote or peer_reflexive(pair.remote, mid, index, pair.remote_ufrag))
 
     def _derive_states(self, fire: Callable[[Event], None] = to_nobody, events: Sequence[Event] = ()) -> None:
         """Derive the connection's states. First *fire* a transport's *events*, then the connection's own."""

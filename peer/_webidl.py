@@ -31,7 +31,10 @@ ABSENT: Final = Absent.ABSENT
 
 
 def dom_string(value: object) -> str:
-    """Return the value as a DOMString (Web IDL "DOMString", ECMA-262 "ToString")."""
+    """Return the value as a DOMString (Web IDL "DOMString", ECMA-262 "ToString").
+
+    Lists and mappings are the arrays and objects of JSON; what JavaScript does not know is what str() says.
+    """
     if isinstance(value, str):
         return value
     if value is None:
@@ -40,6 +43,10 @@ def dom_string(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return _number_text(_number(value))
+    if isinstance(value, list | tuple):
+        return ",".join("" if item is None else dom_string(item) for item in value)
+    if isinstance(value, Mapping):
+        return "[object Object]"
     return str(value)
 
 
@@ -56,13 +63,17 @@ def unsigned_short(value: object) -> int:
 
     Nothing is out of range: numbers wrap around, and what is no number is 0.
     """
-    if isinstance(value, str):
-        number = _number_in(value)
-    elif isinstance(value, int | float):
-        number = _number(value)
-    else:
-        return 0
+    number = _to_number(value)
     return int(number) % 65536 if math.isfinite(number) else 0
+
+
+def enforced_octet(value: object) -> int | None:
+    """Return the value as an octet, 0 to 255 (Web IDL "octet" with [EnforceRange]), or None where a browser throws.
+
+    What is out of range is not wrapped around, and what is no number is not 0.
+    """
+    number = _to_number(value)
+    return int(number) if -1 < number < 256 else None
 
 
 def nullable(convert: Callable[[object], _T], value: object) -> _T | None:
@@ -95,6 +106,13 @@ def members(value: object, names: Iterable[str], what: str) -> dict[str, object]
 # 2**53 they lose the digits that they would lose in a browser.
 
 
+def _to_number(value: object) -> float:
+    """ECMA-262 "ToNumber": what is neither a number nor null is what its text says."""
+    if value is None:
+        return 0.0
+    return _number(value) if isinstance(value, int | float) else _number_in(dom_string(value))
+
+
 def _number(value: int | float) -> float:
     try:
         return float(value)
@@ -119,7 +137,7 @@ def _number_text(number: float) -> str:
 
 # ECMA-262 "StringToNumber". Python's float() and int() differ: they allow underscores and digits of
 # other scripts. Each alternative consumes digits in one place only, so nothing backtracks for long.
-# "Infinity" is left out: to an unsigned short it is 0, like everything that is no number.
+# "Infinity" is left out: no integer type of Web IDL tells it from what is no number.
 _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _POWER_OF_TWO = re.compile(r"0x[0-9a-f]+|0o[0-7]+|0b[01]+", re.ASCII | re.IGNORECASE)
 

@@ -22,8 +22,11 @@ def turnserver() -> str | None:
 
 
 @contextlib.contextmanager
-def coturn() -> Iterator[dict[str, object]]:
-    """Run coturn on 127.0.0.1; gives an ICE server with a STUN URL and a TURN URL for UDP and TCP each."""
+def coturn(user: str = "user:secret") -> Iterator[dict[str, object]]:
+    """Run coturn on 127.0.0.1; gives an ICE server with a STUN URL and a TURN URL for UDP and TCP each.
+
+    *user* is a name and a password, or a name and the key that a realm makes of both.
+    """
     path = turnserver()
     assert path is not None
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -35,7 +38,7 @@ def coturn() -> Iterator[dict[str, object]]:
             "--no-tls",
             "--no-dtls",
             "--lt-cred-mech",
-            "--user=user:secret",
+            f"--user={user}",
             "--realm=test",
             "--allow-loopback-peers",
             "--listening-ip=127.0.0.1",

@@ -227,6 +227,37 @@ async def test_errors_of_descriptions_have_the_names_of_the_w3c():
         assert offerer.signalingState == "stable"
 
 
+def without_mids(description):
+    lines = description.sdp.splitlines(keepends=True)
+    sdp = "".join(line for line in lines if not line.startswith(("a=mid:", "a=group:", "a=extmap:")))
+    return {"type": description.type, "sdp": sdp}
+
+
+async def negotiate_without_mids(offerer, answerer):
+    await offerer.setLocalDescription()
+    await answerer.setRemoteDescription(without_mids(offerer.localDescription))
+    await answerer.setLocalDescription()
+    await offerer.setRemoteDescription(without_mids(answerer.localDescription))
+
+
+async def test_where_descriptions_have_no_mids_their_m_lines_are_known_by_their_order():
+    async with open_peers(None, None) as (offerer, answerer):
+        trickle(offerer, answerer)
+        offerer.addTrack(Tone())
+        open_ = opened(offerer.createDataChannel("chat"))
+        await negotiate_without_mids(offerer, answerer)
+        await open_
+        await asyncio.gather(*(reached(peer, "connectionState", "connected") for peer in (offerer, answerer)))
+        assert "a=mid:" not in answerer.remoteDescription.sdp
+        assert "a=mid:" not in offerer.remoteDescription.sdp
+        for peer in (offerer, answerer):
+            assert ([t.mid for t in peer.getTransceivers()], peer.sctp.mid) == (["0"], "1")
+            assert {c.sdpMid async for c in peer.ice_candidates()} == {"0", "1"}
+        await negotiate_without_mids(answerer, offerer)
+        assert (offerer.signalingState, offerer.connectionState) == ("stable", "connected")
+        assert [t.mid for t in offerer.getTransceivers()] == ["0"]
+
+
 async def test_calls_need_not_be_awaited_to_take_their_turn():
     async with open_peers(None, None) as (offerer, answerer):
         trickle(offerer, answerer)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
 import pytest
+from conftest import missing
 from peers import Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates
+from servers import coturn, turnserver
 
-from peer import Event, RTCIceTransport, RTCPeerConnectionIceErrorEvent
+from peer import Event, RTCIceCandidate, RTCIceTransport, RTCPeerConnectionIceErrorEvent
+from peer._candidate import parse_candidate
+from peer._facts import SelectedPair
+
+PRFLX = "candidate:9 1 udp 7 203.0.113.7 6 typ prflx"
 
 
 def ice(peer):
@@ -117,6 +124,28 @@ async def test_a_remote_candidate_that_was_only_learned_hides_its_address():
         assert remote.port == ice(offerer).getSelectedCandidatePair().local.port
         assert ice(answerer).getRemoteCandidates() == []
         assert "prflx" in repr(remote)
+        await send_candidates(offerer, answerer)  # now it is signalled after all
+        remote = ice(answerer).getSelectedCandidatePair().remote
+        assert remote in ice(answerer).getRemoteCandidates()
+        assert remote.address is not None
+
+
+async def test_a_local_candidate_that_was_only_learned_shows_its_address():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        (media,) = offerer._session.engine.media().values()
+        changed = asyncio.get_running_loop().create_future()
+        ice(offerer).onselectedcandidatepairchange = changed.set_result
+        learned = SelectedPair(
+            parse_candidate(f"{PRFLX} raddr 192.0.2.9 rport 5"), parse_candidate(PRFLX), "ours", "its"
+        )
+        offerer._session.transports.ice_changed(media.agent, "connected", learned)
+        await changed
+        pair = ice(offerer).getSelectedCandidatePair()
+        assert (pair.local.type, pair.local.address, pair.local.port) == ("prflx", "203.0.113.7", 6)
+        assert pair.local == RTCIceCandidate(pair.local.toJSON())
+        assert (pair.local.usernameFragment, pair.remote.usernameFragment) == ("ours", "its")
+        assert (pair.remote.type, pair.remote.address, pair.remote.candidate) == ("prflx", None, "")
 
 
 async def test_bundling_closes_the_transports_it_makes_needless():
@@ -182,11 +211,42 @@ async def test_a_name_that_does_not_resolve_is_unreachable():
     assert event.errorText
 
 
+async def test_turn_over_dtls_is_left_unused_and_says_so():
+    url = "turns:127.0.0.1?transport=udp"
+    (event,) = await failures({"iceServers": [{"urls": url, "username": "u", "credential": "p"}]})
+    assert (event.errorCode, event.url, event.address, event.port) == (701, url, None, None)
+    assert event.errorText == "TURN over DTLS is not supported: the server is not asked"
+
+
 async def test_wrong_credentials_are_the_servers_own_error(turn):
     wrong = {**turn, "credential": "wrong", "urls": [url for url in turn["urls"] if url.startswith("turn:")]}
     events = await failures({"iceServers": [wrong]}, count=2)
     assert {(event.errorCode, event.url) for event in events} == {(401, url) for url in wrong["urls"]}
     assert all(event.errorText for event in events)
+
+
+async def test_credentials_of_another_realm_are_the_servers_own_error(request):
+    if turnserver() is None:
+        missing(request, "a TURN server", ["turnserver"])
+    key = hashlib.md5(b"user:another realm:secret").hexdigest()
+    with coturn(f"user:0x{key}") as server:
+        urls = [url for url in server["urls"] if url.startswith("turn:")]
+        events = await failures({"iceServers": [{**server, "urls": urls}]}, count=2)
+        assert {(event.errorCode, event.url) for event in events} == {(401, url) for url in urls}
+
+
+async def test_candidates_of_one_server_have_one_foundation_whatever_it_is_called(turn):
+    url = next(url for url in turn["urls"] if url.startswith("turn:"))
+    port = url.removeprefix("turn:127.0.0.1:").partition("?")[0]
+    urls = [f"turn:127.0.0.1:{port}", f"turn:127.1:{port}"]  # which is another name of it
+    async with open_peers({"iceServers": [{**turn, "urls": urls}], "iceTransportPolicy": "relay"}) as (peer,):
+        peer.createDataChannel("chat")
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        first, second = ice(peer).getLocalCandidates()
+        assert {first.url, second.url} == set(urls)
+        assert first.foundation == second.foundation
+        assert first.port != second.port
 
 
 async def test_the_events_constructor_takes_what_the_browsers_does():

@@ -125,7 +125,7 @@ async def test_an_answer_that_bundles_announces_for_the_first_m_line_only():
 
 
 async def test_what_loses_its_transport_to_bundling_is_never_announced_again(silent_server):
-    async with open_peers({"iceServers": [{"urls": silent_server}]}, None) as (offerer, answerer):
+    async with open_peers({"iceServers": [{"urls": silent_server}]}, None, servers=0.5) as (offerer, answerer):
         offerer.addTrack(Tone())
         channel = offerer.createDataChannel("chat")
         log = Log(offerer)

@@ -9,6 +9,7 @@ from peer._candidate import (
     CandidateAttribute,
     RTCIceCandidate,
     candidate_line,
+    candidate_text,
     parse_candidate,
     peer_reflexive,
 )
@@ -18,6 +19,7 @@ SRFLX = (
     "candidate:2 1 udp 1686052607 203.0.113.5 40000 typ srflx raddr 192.0.2.9 rport 50000 "
     "generation 0 ufrag abcd network-cost 10"
 )
+PASSIVE = "candidate:5 1 tcp 1518280447 192.0.2.9 4444 typ host tcptype passive"
 MDNS = "11111111-2222-3333-4444-555555555555.local"
 
 DERIVED = (
@@ -630,6 +632,19 @@ UNDERSTOOD = [
     (line(transport="udp", type="host tcptype active"), {"tcp_type": None}),
     (line(type="host \" ' x ="), {"type": "host"}),
     (line() + " n v" * 250_000, {"port": 9}),
+    # extensions with an empty value, or an empty name, or none at all
+    (line(type="host generation"), {"type": "host"}),
+    (line(type="host generation 0 ufrag"), {"type": "host"}),
+    (line(type="host generation  ufrag abcd"), {"type": "host"}),
+    (line(type="host  generation 0"), {"type": "host"}),
+    (line(type="host generation \r\n"), {"type": "host"}),
+    (line(transport="tcp", type="host x  tcptype active"), {"tcp_type": "active"}),
+    (line(transport="tcp", type="host x tcptype active"), {"tcp_type": None}),
+    (line(transport="tcp", type="host tcptype active x"), {"tcp_type": "active"}),
+    (line(type="srflx  raddr 192.0.2.1 rport 7"), {"related_address": None, "related_port": None}),
+    (line(type="srflx raddr 192.0.2.1  rport 7"), {"related_address": "192.0.2.1", "related_port": None}),
+    (line() + " n v" * 250_000 + " n", {"port": 9}),
+    (line() + " n" + " " * 250_000 + "n", {"port": 9}),
 ]
 
 
@@ -719,14 +734,13 @@ NOT_UNDERSTOOD = [
     line(type="host raddr ? rport 7"),
     line(type="srflx raddr"),
     line(type="srflx raddr 192.0.2.1 rport"),
-    line(type="host generation"),
-    line(type="host generation 0 ufrag"),
-    line(type="host generation  0"),
+    line(type="srflx raddr  rport 7"),
+    line(type="srflx rport "),
     line(transport="tcp", type="host tcptype"),
+    line(transport="tcp", type="host tcptype  x y"),
     line(transport="tcp", type="host tcptype server"),
     line(transport="tcp", type="host tcptype so tcptype server"),
     line(transport="udp", type="host tcptype server"),
-    line() + " n v" * 250_000 + " n",
     # what must never reach an SDP
     HOST + "\r\na=mid:1",
     HOST + " x y\na=mid:1",
@@ -784,6 +798,11 @@ def test_a_candidate_line_is_ready_for_an_sdp(text, expected):
 def test_a_candidate_line_is_one_line_that_says_the_same(text):
     assert len(candidate_line(text).splitlines()) == 1
     assert parse_candidate(candidate_line(text)) == parse_candidate(text)
+
+
+@pytest.mark.parametrize("text", [HOST, SRFLX.partition(" gen")[0], PASSIVE, PRFLX], ids=lambda text: text[:60])
+def test_a_candidate_attribute_is_written_as_it_was_read(text):
+    assert candidate_text(parse_candidate(text)) == text
 
 
 @pytest.mark.parametrize("text", NOT_UNDERSTOOD, ids=lambda text: ascii(text[:70]))

@@ -359,6 +359,55 @@ def test_a_mid_that_two_m_lines_have_is_an_invalid_access_error():
         description.check()
 
 
+def test_a_mid_that_no_m_line_has_is_no_mid_that_two_have():
+    Description("offer", "v=0\r\nm=audio 9 X 0\r\nm=audio 9 X 0\r\n").check()
+    with pytest.raises(InvalidAccessError, match="names an m-line that does not exist"):
+        Description("offer", "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\n").check()
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "mids"),
+    [
+        pytest.param([], [], [], id="no m-line"),
+        pytest.param(["a", "1"], ["0", "1"], ["a", "1"], id="all have one"),
+        pytest.param([None, None], [], ["0", "1"], id="none has one"),
+        pytest.param([None, "0", None], [], ["1", "0", "2"], id="a number that another has"),
+        pytest.param([None, None], ["x", "y"], ["x", "y"], id="those they had before"),
+        pytest.param(["a", None], ["x", "y"], ["a", "y"], id="the one it had before"),
+        pytest.param([None, None, None], ["1", "0"], ["1", "0", "2"], id="a number that another had before"),
+        pytest.param([None, "x"], ["x", "y"], ["0", "x"], id="the one it had before is another's now"),
+        pytest.param([""], ["x"], [""], id="an empty one is one"),
+    ],
+)
+def test_an_m_line_without_a_mid_gets_one_that_only_the_engine_sees(own, known, mids):
+    lines = ["" if mid is None else f"a=mid:{mid}\r\n" for mid in own]
+    text = "v=0\r\n" + "".join(f"m=audio 9 X {n}\r\n{line}a=x\r\n" for n, line in enumerate(lines))
+    description = Description("offer", text)
+    description.name(known)
+    assert [section.mid for section in description.sections] == mids
+    assert description.value.sdp == text
+    named = "".join(f"m=audio 9 X {n}\r\na=mid:{mid}\r\na=x\r\n" for n, mid in enumerate(mids))
+    assert description.named == f"v=0\r\n{named}"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("v=0\nm=audio 9 X 0\n", "v=0\nm=audio 9 X 0\na=mid:0\n"),
+        ("v=0\r\nm=audio 9 X 0", "v=0\r\nm=audio 9 X 0\r\na=mid:0\r\n"),
+        ("v=0\r\nm=audio 9 X 0\r", "v=0\r\nm=audio 9 X 0\r\na=mid:0\r\n"),
+    ],
+    ids=ascii,
+)
+def test_the_mid_that_the_engine_sees_has_a_line_of_its_own(text, named):
+    description = Description("offer", text)
+    description.name([])
+    assert description.named == named
+    description.add_candidate(0, ONE)
+    end = "\r\n" if "\r" in text else "\n"
+    assert description.named == f"{named}a={ONE}{end}"
+
+
 @pytest.mark.parametrize("group", ["0 1 2", "2", "01", "0 1\r\na=group:BUNDLE 2"])
 def test_a_bundle_of_an_m_line_that_does_not_exist_is_an_invalid_access_error(group):
     description = Description("offer", CRLF.replace("BUNDLE 0 1", f"BUNDLE {group}"))
@@ -438,6 +487,18 @@ MEDIA = "m=audio 9 RTP/AVP 0\r\na=mid:0\r\n"
             [ONE],
             f"v=0\r\nm=audio 9 RTP/AVP 0\r\na={ONE}\r\n",
             id="CR LF, not at the end",
+        ),
+        pytest.param(
+            "v=0\r\nm=audio 9 RTP/AVP 0\r",
+            [ONE, END],
+            f"v=0\r\nm=audio 9 RTP/AVP 0\r\na={ONE}\r\na=end-of-candidates\r\n",
+            id="CR LF, cut off after the CR",
+        ),
+        pytest.param(
+            "v=0\nm=audio 9 RTP/AVP 0\r",
+            [ONE],
+            f"v=0\nm=audio 9 RTP/AVP 0\r\na={ONE}\n",
+            id="LF, cut off after a CR",
         ),
         pytest.param(
             "v=0\r\nm=audio 9 RTP/AVP 0\r\na=end-of-candidates",

@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from peer import RTCIceCandidate, RTCSessionDescription
-from peer._candidate import CandidateAttribute, candidate_line, parse_candidate
+from peer._candidate import CandidateAttribute, candidate_line, candidate_text, parse_candidate
 from peer._configuration import configuration
 from peer._description import Description, description_init, without_candidates
 from peer._errors import ArgumentTypeError, DOMException, OperationError
@@ -61,7 +61,7 @@ ADDRESSES = st.one_of(
 EXTENSIONS = st.lists(
     st.tuples(
         st.sampled_from(["generation", "ufrag", "network-id", "network-cost"]) | st.text(TOKEN, min_size=1, max_size=8),
-        st.text(VISIBLE, min_size=1, max_size=8),
+        st.text(VISIBLE, max_size=8),
     ).filter(lambda pair: pair[0].lower() not in ("raddr", "rport", "tcptype")),
     max_size=3,
 )
@@ -97,7 +97,8 @@ def candidates(draw):
     tcp_type = draw(st.sampled_from([None, "active", "passive", "so"]))
     if tcp_type is not None:
         extensions.insert(draw(st.integers(0, len(extensions))), (spell("tcptype"), spell(tcp_type)))
-    rest = " ".join([*words, *(word for pair in extensions for word in pair)])
+    # An empty value at the end is white space at the end.
+    rest = " ".join([*words, *(word for pair in extensions for word in pair)]).rstrip(" ")
     before, after = draw(st.sampled_from(["", "a="])), draw(st.sampled_from(["", " ", "\r\n", " \t\n"]))
     return Written(
         f"{before}{spell('candidate:')}{rest}{after}",
@@ -129,6 +130,11 @@ def test_the_line_of_a_candidate_says_the_same_and_is_its_own_line(written):
     assert line == written.line
     assert candidate_line(line) == line
     assert parse_candidate(line) == written.says
+
+
+@given(candidates())
+def test_a_candidate_that_is_written_anew_says_the_same(written):
+    assert parse_candidate(candidate_text(written.says)) == written.says
 
 
 NUMBERS = st.integers(0, 65535)
@@ -360,7 +366,7 @@ def test_what_is_added_to_a_description_stands_in_its_place_and_all_else_stays(t
         lines.append(f"a=end-of-candidates{end}")
     place = place_for_candidates(text, index)
     if lines and not text[:place].endswith("\n"):
-        lines.insert(0, end)
+        lines.insert(0, "\n" if text[:place].endswith("\r") else end)
     assert description.value.sdp == text[:place] + "".join(lines) + text[place:]
 
 

@@ -4,7 +4,7 @@ from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from peer._webidl import ABSENT, dom_string, members, nullable, unsigned_short, usv_string
+from peer._webidl import ABSENT, dom_string, enforced_octet, members, nullable, unsigned_short, usv_string
 
 
 class Word(enum.StrEnum):
@@ -60,6 +60,16 @@ STRINGS = [
     (math.inf, "Infinity"),
     (-math.inf, "-Infinity"),
     (Stringy(), "said by __str__"),
+    (b"1", "b'1'"),
+    # arrays and objects, as Chromium and Firefox print them
+    ([], ""),
+    (["a", "b"], "a,b"),
+    (("a", None, "b"), "a,,b"),
+    ([None], ""),
+    ([1.0, True, 10**21], "1,true,1e+21"),
+    ([["a"], [], ["b", ["c"]]], "a,,b,c"),
+    ({}, "[object Object]"),
+    ([{"a": 1}, MappingProxyType({})], "[object Object],[object Object]"),
 ]
 
 
@@ -150,14 +160,62 @@ SHORTS = [
     (True, 1),
     (False, 0),
     (Stringy(), 0),
-    ([], 0),
     (b"1", 0),
+    # arrays and objects are what their texts say
+    ([], 0),
+    ([5], 5),
+    (["7"], 7),
+    (([6.9],), 6),
+    ([None], 0),
+    ([True], 0),
+    ([1, 2], 0),
+    ({}, 0),
 ]
 
 
 @pytest.mark.parametrize(("value", "expected"), SHORTS, ids=lambda value: ascii(value)[:20])
 def test_an_unsigned_short_takes_everything(value, expected):
     assert unsigned_short(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, 0),
+        (255, 255),
+        (255.9, 255),
+        (-0.9, 0),
+        (2.9, 2),
+        (True, 1),
+        (None, 0),
+        ("5", 5),
+        (" 0x10 ", 16),
+        ("1e2", 100),
+        ("-0.5", 0),
+        ("", 0),
+        ([], 0),
+        (["5"], 5),
+        (256, None),
+        (-1, None),
+        (-1.1, None),
+        (2**32, None),
+        (10**400, None),
+        (math.nan, None),
+        (math.inf, None),
+        (-math.inf, None),
+        ("256", None),
+        ("x", None),
+        ("Infinity", None),
+        ([1, 2], None),
+        ([True], None),
+        ({}, None),
+        (Stringy(), None),
+    ],
+    ids=ascii,
+)
+def test_an_enforced_octet_takes_what_is_in_range(value, expected):
+    assert enforced_octet(value) == expected
+    assert type(enforced_octet(value)) is type(expected)
 
 
 def test_a_nullable_type_keeps_null_and_converts_the_rest():
