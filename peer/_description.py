@@ -297,6 +297,11 @@ def without_candidates(sdp: str) -> str:
     return "".join(line.rstrip(" \t\r\n") + line[len(line.rstrip("\r\n")) :] for line in lines)
 
 
+def ufrags(sdp: str) -> list[str]:
+    """The ufrags in *sdp*."""
+    return re.findall(r"(?m)^a=ice-ufrag:([^\r\n]*)", sdp)
+
+
 def restarting(sdp: str, ufrag: str, password: str) -> str:
     """*sdp* with other ICE credentials, the same for all m-lines."""
     text = re.sub(r"(?m)^a=ice-ufrag:[^\r\n]*", f"a=ice-ufrag:{ufrag}", sdp)

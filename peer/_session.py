@@ -22,12 +22,12 @@ import aiortc.events
 from . import _remote
 from ._agent import credentials
 from ._aiortc import Engine, guard
+from ._bundle import accept, bundle_only, bundled, regroup, reject, shared
 from ._configuration import Configuration, changed_configuration
-from ._description import Description, RTCSessionDescription, restarting, trickling, without_candidates
+from ._description import Description, RTCSessionDescription, restarting, trickling, ufrags, without_candidates
 from ._errors import InvalidAccessError, InvalidModificationError, NotSupportedError, OperationError, translated
 from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
 from ._promise import Promise, resolved
-from ._rejected import accept, reject
 from ._states import implied_type, signaling_state
 from ._tasks import OperationsChain, TaskQueue
 from ._transports import Transports
@@ -50,7 +50,7 @@ class Session:
         self.current_remote: Description | None = None
         self._last_created = {"offer": "", "answer": ""}  # emptied when a negotiation is complete
         # The ufrags in [[LocalIceCredentialsToReplace]]; set by restart_ice(), emptied when no description has them.
-        self._to_replace: set[str | None] = set()
+        self._to_replace: set[str] = set()
         self._fire_at_users = fire
         self._tasks = TaskQueue()
         self._work: set[asyncio.Task[None]] = set()  # what operations do in parallel
@@ -134,7 +134,7 @@ class Session:
         """Let the next offer restart ICE (webrtc-pc 4.4.2)."""
         described = (self.current_local, self.pending_local)
         self._to_replace = {
-            section.ufrag for description in described if description for section in description.sections
+            ufrag for description in described if description for ufrag in ufrags(description.value.sdp)
         }
 
     def set_configuration(self, given: Any, **keywords: Any) -> None:
@@ -184,14 +184,10 @@ class Session:
 
     def _create(self, type: str, ice_restart: bool = False) -> RTCSessionDescription:
         with translated():
-            text = self.engine.create_offer() if type == "offer" else self.engine.create_answer()
-        if type == "offer" and (ice_restart or self._to_replace):
+            text = trickling(self.engine.create_offer() if type == "offer" else self.engine.create_answer())
+        if type == "offer" and (ice_restart or self._to_replace & set(ufrags(text))):
             text = restarting(text, *credentials())
-        media = self.engine.media()
-        rejected = {mid for mid, known in media.items() if known.stopped}
-        if type == "answer" and self.pending_remote is not None:
-            rejected |= set(self.pending_remote.rejected)
-        description = Description(type, reject(trickling(text), rejected))
+        description = Description(type, self._bundled_offer(text) if type == "offer" else self._bundled_answer(text))
         for index, owner in self.transports.owners(description).items():
             lines, ended = self.transports.gathering.known(owner.agent, description.sections[index].ufrag or "")
             for line in lines:
@@ -201,12 +197,27 @@ class Session:
         self._last_created[type] = description.value.sdp
         return description.value
 
+    def _bundled_offer(self, text: str) -> str:
+        text = reject(text, self._stopped)
+        text = regroup(text, self.engine.together(bundled(text)))
+        return bundle_only(text, self.transports.configuration.bundle_policy, self.engine.apart(text))
+
+    def _bundled_answer(self, text: str) -> str:
+        assert self.pending_remote is not None
+        rejected = self._stopped | set(self.pending_remote.rejected)
+        offered = [mid for mid in bundled(self.pending_remote.named) if mid not in rejected]
+        return reject(regroup(text, self.engine.together(offered)), rejected)
+
+    @property
+    def _stopped(self) -> set[str]:
+        return {mid for mid, known in self.engine.media().items() if known.stopped}
+
     def _set_local_offer(self, sdp: str) -> None:
         offer = Description("offer", sdp or self._create("offer").sdp)
         self.engine.hold_offer(_bare(offer))
         self.pending_local = offer
         self._negotiated("local", "offer")
-        self._described_locally(offer)
+        self.transports.described_locally(offer)
 
     async def _apply_local_answer(self, answer: Description) -> None:
         with translated(InvalidAccessError):
@@ -217,19 +228,15 @@ class Session:
         self.current_local, self.current_remote = answer, self.pending_remote
         self.pending_local = self.pending_remote = None
         self._negotiated("local", "answer")
-        self._described_locally(answer)
-
-    def _described_locally(self, description: Description) -> None:
-        if not self._to_replace & {section.ufrag for section in description.sections}:
-            self._to_replace.clear()
-        self.transports.described_locally(description)
+        self.transports.described_locally(answer)
 
     async def _apply_remote(self, description: Description) -> list[aiortc.events.RTCTrackEvent]:
         with translated(InvalidAccessError):
             if description.type == "answer":
                 assert self.pending_local is not None
                 await self.engine.apply_local("offer", _bare(self.pending_local))
-            tracks = await self.engine.apply_remote(description.type, _bare(description))
+            bundle = shared(description.named, description.rejected)
+            tracks = await self.engine.apply_remote(description.type, _bare(description), bundle, description.rejected)
             if description.type == "answer":
                 await self.engine.stop(description.rejected)
             return tracks
@@ -255,6 +262,8 @@ class Session:
         state = signaling_state(self.signaling_state, side, type)
         if state == "stable":
             self._last_created = {"offer": "", "answer": ""}
+            if self.current_local and not self._to_replace & set(ufrags(self.current_local.value.sdp)):
+                self._to_replace.clear()
         if state != self.signaling_state:
             self.signaling_state = state
             self._fire(Event("signalingstatechange"))
@@ -309,7 +318,10 @@ class Session:
 
 
 def _bare(description: Description) -> str:
-    """The text for the engine, which learns of candidates otherwise, and knows no m-lines without mids or rejected."""
+    """The text for the engine, which learns of candidates and groups otherwise.
+
+    It knows no m-lines without mids, and no rejected ones.
+    """
     return accept(without_candidates(description.named), description.rejected)
 
 

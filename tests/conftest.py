@@ -133,10 +133,13 @@ async def loop_errors(_residue: _Residue) -> AsyncIterator[list[dict[str, Any]]]
 
 @pytest.fixture
 def turn(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """An ICE server for a configuration: coturn on 127.0.0.1, with a STUN URL and TURN URLs for UDP and TCP."""
+    """An ICE server for a configuration: coturn on 127.0.0.1, with a STUN URL and TURN URLs for UDP and TCP.
+
+    The user is "user" with the password "secret", or what the test says in a parameter.
+    """
     if turnserver() is None:
         missing(request, "a TURN server", ["turnserver"])
-    with coturn() as server:
+    with coturn(getattr(request, "param", "user:secret")) as server:
         yield server
 
 

@@ -6,9 +6,7 @@ import asyncio
 import hashlib
 
 import pytest
-from conftest import missing
 from peers import Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates
-from servers import coturn, turnserver
 
 from peer import Event, RTCIceCandidate, RTCIceTransport, RTCPeerConnectionIceErrorEvent
 from peer._candidate import parse_candidate
@@ -225,14 +223,11 @@ async def test_wrong_credentials_are_the_servers_own_error(turn):
     assert all(event.errorText for event in events)
 
 
-async def test_credentials_of_another_realm_are_the_servers_own_error(request):
-    if turnserver() is None:
-        missing(request, "a TURN server", ["turnserver"])
-    key = hashlib.md5(b"user:another realm:secret").hexdigest()
-    with coturn(f"user:0x{key}") as server:
-        urls = [url for url in server["urls"] if url.startswith("turn:")]
-        events = await failures({"iceServers": [{**server, "urls": urls}]}, count=2)
-        assert {(event.errorCode, event.url) for event in events} == {(401, url) for url in urls}
+@pytest.mark.parametrize("turn", ["user:0x" + hashlib.md5(b"user:another realm:secret").hexdigest()], indirect=True)
+async def test_credentials_of_another_realm_are_the_servers_own_error(turn):
+    urls = [url for url in turn["urls"] if url.startswith("turn:")]
+    events = await failures({"iceServers": [{**turn, "urls": urls}]}, count=2)
+    assert {(event.errorCode, event.url) for event in events} == {(401, url) for url in urls}
 
 
 async def test_candidates_of_one_server_have_one_foundation_whatever_it_is_called(turn):
