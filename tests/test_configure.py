@@ -7,6 +7,7 @@ import asyncio
 import aiortc
 import pytest
 from peers import Log, Tone, negotiate, open_peers, opened, send_candidates
+from servers import mapping_server
 
 from peer import InvalidModificationError, InvalidStateError, RTCPeerConnection
 
@@ -61,6 +62,16 @@ async def test_a_change_counts_for_the_gathering_that_begins_afterwards():
         assert log.kinds() == ["gathering", "end", "complete", "null"]
 
 
+async def test_a_change_leaves_the_gathering_that_is_under_way_alone():
+    async with open_peers(None) as (peer,):
+        peer.createDataChannel("chat")
+        log = Log(peer)
+        await peer.setLocalDescription()
+        peer.setConfiguration({"iceTransportPolicy": "relay"})
+        await peer.gathering_complete()
+        assert "candidate" in log.kinds()
+
+
 def certificate():
     return aiortc.RTCCertificate.generateCertificate()
 
@@ -102,6 +113,17 @@ async def test_a_pool_is_gathered_before_and_announced_after_set_local_descripti
         await offerer.setRemoteDescription(answerer.localDescription)
         await asyncio.gather(send_candidates(answerer, offerer), send_candidates(offerer, answerer))
         await open_
+
+
+async def test_a_pool_is_gathered_anew_when_the_servers_change():
+    async with mapping_server(("203.0.113.5", 40000)) as urls, open_peers({"iceCandidatePoolSize": 1}) as (peer,):
+        await gathered_early(peer)
+        peer.setConfiguration({"iceServers": [{"urls": urls}], "iceCandidatePoolSize": 1})
+        await gathered_early(peer)
+        peer.createDataChannel("chat")
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        assert "srflx" in [candidate.type async for candidate in peer.ice_candidates()]
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

@@ -67,6 +67,27 @@ async def test_roles_and_parameters_are_known_with_the_descriptions():
         assert ice(offerer).getRemoteParameters() == ice(answerer).getLocalParameters()
 
 
+async def test_a_role_stays_as_it_is_whoever_offers_next():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        await negotiate(answerer, offerer)
+        assert (ice(offerer).role, ice(answerer).role) == ("controlling", "controlled")
+
+
+async def test_who_is_offered_ice_lite_controls_and_a_conflict_of_roles_is_settled():
+    async with open_peers(None, None) as (offerer, answerer):
+        open_ = opened(offerer.createDataChannel("chat"))
+        await offerer.setLocalDescription()
+        lite = offerer.localDescription.sdp.replace("m=", "a=ice-lite\r\nm=")
+        await answerer.setRemoteDescription(type="offer", sdp=lite)
+        assert (ice(offerer).role, ice(answerer).role) == ("controlling", "controlling")
+        await answerer.setLocalDescription()
+        await offerer.setRemoteDescription(answerer.localDescription)
+        await asyncio.gather(send_candidates(offerer, answerer), send_candidates(answerer, offerer))
+        await open_
+        assert {ice(offerer).role, ice(answerer).role} == {"controlling", "controlled"}
+
+
 async def test_events_come_at_the_transport_first_and_find_all_states_changed():
     async with open_peers(None, None) as (offerer, answerer):
         channel = offerer.createDataChannel("chat")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from peers import Tone, negotiate, open_peers, opened, reached, trickle
+from servers import mapping_server
 
 
 def of_type(report, type):
@@ -39,6 +40,18 @@ async def test_a_connection_reports_its_transport_candidates_and_pairs():
         assert {entry.transportId for entry in [*local, pair, *of_type(report, "remote-candidate")]} == {transport.id}
         assert of_type(report, "outbound-rtp")[0].transportId == transport.id
         assert list(await offerer.getStats()) == list(report)
+
+
+async def test_a_reflexive_candidate_is_reported_with_the_server_it_came_from():
+    async with (
+        mapping_server(("203.0.113.5", 40000)) as (url,),
+        open_peers({"iceServers": [{"urls": url}]}) as (peer,),
+    ):
+        peer.createDataChannel("chat")
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        local = of_type(await peer.getStats(), "local-candidate")
+        assert {(c.candidateType, c.protocol, c.url) for c in local} == {("host", "udp", None), ("srflx", "udp", url)}
 
 
 async def test_a_connection_without_negotiation_reports_no_transport():
