@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from peers import Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates
+from peers import Log, Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates
 
 from peer import Event, RTCIceTransport, RTCPeerConnectionIceErrorEvent
 
@@ -130,9 +130,11 @@ async def test_candidates_and_the_selected_pair():
 async def test_a_remote_candidate_that_was_only_learned_hides_its_address():
     async with open_peers(None, None) as (offerer, answerer):
         open_ = opened(offerer.createDataChannel("chat"))
+        log = Log(answerer)
         await negotiate(offerer, answerer)
         await send_candidates(answerer, offerer)  # and none of the offerer's to the answerer
         await open_
+        assert log.of("iceconnectionstatechange") == ["checking", "connected"]
         remote = ice(answerer).getSelectedCandidatePair().remote
         assert (remote.type, remote.address, remote.candidate) == ("prflx", None, "")
         assert remote.port == ice(offerer).getSelectedCandidatePair().local.port
@@ -177,6 +179,8 @@ async def failures(configuration, count=1):
         await peer.setLocalDescription()
         await peer.gathering_complete()
         assert [state for _, state in events] == ["gathering"] * count
+        known = {(candidate.address, candidate.port) async for candidate in peer.ice_candidates()}
+        assert {(event.address, event.port) for event, _ in events} <= known | {(None, None)}
         return [event for event, _ in events]
 
 

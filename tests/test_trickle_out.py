@@ -117,6 +117,7 @@ async def test_candidates_are_fired_as_ice_events_with_no_url_for_host_candidate
     assert event.target is offerer
     assert event.candidate.type == "host"
     assert event.candidate.url is None
+    assert event.candidate.relayProtocol is None
 
 
 async def test_every_m_line_of_an_offer_announces_its_own_candidates_and_end(offerer):
