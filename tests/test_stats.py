@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peers import Tone, negotiate, open_peers, opened, reached, trickle
+from peers import Tone, negotiate, open_peers, opened, reached, send_candidates, trickle
 from servers import mapping_server
 
 
@@ -40,6 +40,20 @@ async def test_a_connection_reports_its_transport_candidates_and_pairs():
         assert {entry.transportId for entry in [*local, pair, *of_type(report, "remote-candidate")]} == {transport.id}
         assert of_type(report, "outbound-rtp")[0].transportId == transport.id
         assert list(await offerer.getStats()) == list(report)
+
+
+async def test_a_learned_candidate_keeps_its_identifier_when_another_one_is_added():
+    async with open_peers(None, None) as (offerer, answerer):
+        open_ = opened(offerer.createDataChannel("chat"))
+        await negotiate(offerer, answerer)
+        await send_candidates(answerer, offerer)  # and none of the offerer's to the answerer
+        await open_
+        before = {entry.id for entry in of_type(await answerer.getStats(), "remote-candidate")}
+        await answerer.addIceCandidate({"candidate": "candidate:1 1 udp 1 192.0.2.9 5000 typ host", "sdpMid": "0"})
+        after = of_type(await answerer.getStats(), "remote-candidate")
+        (added,) = (entry for entry in after if entry.id not in before)
+        assert (added.address, added.port, added.protocol, added.candidateType) == ("192.0.2.9", 5000, "udp", "host")
+        assert before < {entry.id for entry in after}
 
 
 async def test_a_reflexive_candidate_is_reported_with_the_server_it_came_from():
