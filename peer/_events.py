@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, overload
 
 from aiortc import MediaStreamTrack, RTCDataChannel, RTCRtpReceiver, RTCRtpTransceiver
 
 from ._candidate import RTCIceCandidate
 from ._errors import ArgumentTypeError
+from ._webidl import dom_string, nullable, unsigned_short, usv_string
 
 Listener = Callable[..., Any]
 L = TypeVar("L", bound=Listener)
@@ -63,7 +64,7 @@ class RTCPeerConnectionIceEvent(Event):
         if not isinstance(members["candidate"], RTCIceCandidate | None):
             raise ArgumentTypeError("candidate is neither an RTCIceCandidate nor None")
         self._candidate: RTCIceCandidate | None = members["candidate"]  # never changes
-        self._url: str | None = members["url"]  # never changes
+        self._url = nullable(usv_string, members["url"])  # never changes
 
     @property
     def candidate(self) -> RTCIceCandidate | None:
@@ -93,32 +94,36 @@ class RTCPeerConnectionIceErrorEvent(Event):
         members = {"address": None, "port": None, "url": "", "errorText": "", **(eventInitDict or {}), **members}
         if "errorCode" not in members:
             raise ArgumentTypeError("an RTCPeerConnectionIceErrorEvent needs an errorCode")
-        self._members = members  # never changes
+        self._address = nullable(dom_string, members["address"])  # never changes
+        self._port = nullable(unsigned_short, members["port"])  # never changes
+        self._url = usv_string(members["url"])  # never changes
+        self._error_code = unsigned_short(members["errorCode"])  # never changes
+        self._error_text = usv_string(members["errorText"])  # never changes
 
     @property
     def address(self) -> str | None:
         """Our address from which the server was asked, if it is that of a candidate, else None."""
-        return cast(str | None, self._members["address"])
+        return self._address
 
     @property
     def port(self) -> int | None:
         """Our port from which the server was asked, or None."""
-        return cast(int | None, self._members["port"])
+        return self._port
 
     @property
     def url(self) -> str:
         """The URL of the server."""
-        return cast(str, self._members["url"])
+        return self._url
 
     @property
     def errorCode(self) -> int:
         """The STUN error code that the server answered with; 701 if it could not be reached."""
-        return cast(int, self._members["errorCode"])
+        return self._error_code
 
     @property
     def errorText(self) -> str:
         """The server's reason, or what is known about why it could not be reached."""
-        return cast(str, self._members["errorText"])
+        return self._error_text
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.url} {self.errorCode} {self.errorText}>"

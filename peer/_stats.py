@@ -1,7 +1,8 @@
 """The statistics of ICE (webrtc-stats: transport, local-candidate, remote-candidate, candidate-pair). Pure.
 
 Entries are dataclasses like aiortc's, with the members of the standard; a member that is not known is None. Identifiers
-are made from the transport's, so that they stay the same from one report to the next.
+are made of the transport's and of hashes, so that they stay the same from one report to the next, whatever is added in
+between, and can hardly be guessed (webrtc-pc 8.4).
 """
 
 from __future__ import annotations
@@ -69,8 +70,7 @@ def transport_entries(
     def candidate_id(kind: str, candidate: RTCIceCandidate) -> str:
         known = candidates.get((kind, candidate))
         if known is None:
-            number = sum(1 for other, _ in candidates if other == kind)
-            known = _candidate(transport, kind, f"{transport.id}_{kind}_{number}", candidate)
+            known = _candidate(transport, kind, f"{transport.id}_{kind}_{_digest(candidate)}", candidate)
             candidates[kind, candidate] = known
         return known.id
 
@@ -83,7 +83,7 @@ def transport_entries(
     for check in checked:
         pair = pair_of(check)
         local, remote = candidate_id("local-candidate", pair.local), candidate_id("remote-candidate", pair.remote)
-        id = f"{transport.id}_pair_{local.rpartition('_')[2]}_{remote.rpartition('_')[2]}"
+        id = f"{transport.id}_pair_{_digest(local, remote)}"
         entry = IceCandidatePairStats(
             timestamp=transport.timestamp,
             type="candidate-pair",
@@ -104,6 +104,10 @@ def transport_entries(
         selectedCandidatePairId=selected,
     )
     return [whole, *candidates.values(), *pairs]
+
+
+def _digest(*values: object) -> str:
+    return f"{hash(values) % 2**64:016x}"
 
 
 def _candidate(transport: RTCTransportStats, kind: str, id: str, candidate: RTCIceCandidate) -> IceCandidateStats:

@@ -7,6 +7,7 @@ import asyncio
 import aiortc
 import pytest
 from peers import Log, Tone, negotiate, open_peers, opened, send_candidates
+from servers import mapping_server
 
 from peer import InvalidModificationError, InvalidStateError, RTCPeerConnection
 
@@ -61,6 +62,26 @@ async def test_a_change_counts_for_the_gathering_that_begins_afterwards():
         assert log.kinds() == ["gathering", "end", "complete", "null"]
 
 
+async def test_new_servers_are_asked_by_the_gathering_that_begins_next():
+    async with mapping_server(("203.0.113.5", 40000)) as urls, open_peers(None) as (peer,):
+        peer.createDataChannel("chat")
+        peer.setConfiguration({"iceServers": [{"urls": urls}]})
+        await peer.setLocalDescription()
+        peer.setConfiguration({})
+        await peer.gathering_complete()
+        assert "srflx" in [candidate.type async for candidate in peer.ice_candidates()]
+
+
+async def test_a_change_leaves_the_gathering_that_is_under_way_alone():
+    async with open_peers(None) as (peer,):
+        peer.createDataChannel("chat")
+        log = Log(peer)
+        await peer.setLocalDescription()
+        peer.setConfiguration({"iceTransportPolicy": "relay"})
+        await peer.gathering_complete()
+        assert "candidate" in log.kinds()
+
+
 def certificate():
     return aiortc.RTCCertificate.generateCertificate()
 
@@ -104,6 +125,30 @@ async def test_a_pool_is_gathered_before_and_announced_after_set_local_descripti
         await open_
 
 
+async def test_an_answerer_has_a_pool_too():
+    async with open_peers(None, {"iceCandidatePoolSize": 1}) as (offerer, answerer):
+        log = Log(answerer)
+        await gathered_early(answerer)
+        assert log.entries == []
+        offerer.createDataChannel("chat")
+        await negotiate(offerer, answerer)
+        await answerer.gathering_complete()
+        kinds = log.kinds()
+        assert kinds == ["gathering", *["candidate"] * (len(kinds) - 4), "end", "complete", "null"]
+        assert "candidate" in kinds
+
+
+async def test_a_pool_is_gathered_anew_when_the_servers_change():
+    async with mapping_server(("203.0.113.5", 40000)) as urls, open_peers({"iceCandidatePoolSize": 1}) as (peer,):
+        await gathered_early(peer)
+        peer.setConfiguration({"iceServers": [{"urls": urls}], "iceCandidatePoolSize": 1})
+        await gathered_early(peer)
+        peer.createDataChannel("chat")
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        assert "srflx" in [candidate.type async for candidate in peer.ice_candidates()]
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 async def test_all_m_lines_have_the_same_credentials_whatever_the_pool(size):
     async with open_peers({"iceCandidatePoolSize": size}, None) as (offerer, answerer):
@@ -119,7 +164,9 @@ async def test_all_m_lines_have_the_same_credentials_whatever_the_pool(size):
 async def test_a_pool_that_nobody_needed_is_closed_with_the_connection():
     peer = RTCPeerConnection(iceCandidatePoolSize=3)
     await gathered_early(peer)
-    peer.setConfiguration(iceCandidatePoolSize=1)
+    for size in (4, 1):
+        peer.setConfiguration(iceCandidatePoolSize=size)
+        assert len(peer._session.transports._pool) == size
     await peer.close()
     peer = RTCPeerConnection(iceCandidatePoolSize=3)
     await peer.close()

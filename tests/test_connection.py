@@ -165,6 +165,41 @@ async def test_descriptions_are_pending_until_the_answer_and_current_afterwards(
         assert (offerer.localDescription.type, answerer.localDescription.type) == ("offer", "answer")
 
 
+async def test_descriptions_have_changed_when_the_event_of_the_state_fires():
+    async with open_peers(None, None) as (offerer, answerer):
+        seen = []
+
+        def note(event):
+            peer = event.target
+            descriptions = (
+                *(peer.pendingLocalDescription, peer.currentLocalDescription),
+                *(peer.pendingRemoteDescription, peer.currentRemoteDescription),
+            )
+            seen.append((peer.signalingState, *(each and each.type for each in descriptions)))
+
+        for peer in (offerer, answerer):
+            peer.onsignalingstatechange = note
+        offerer.createDataChannel("chat")
+        await negotiate(offerer, answerer)
+        assert seen == [
+            ("have-local-offer", "offer", None, None, None),
+            ("have-remote-offer", None, None, "offer", None),
+            ("stable", None, "answer", None, "offer"),
+            ("stable", None, "offer", None, "answer"),
+        ]
+
+
+async def test_a_later_description_has_the_same_credentials():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected(offerer, answerer)
+        described = [peer.localDescription.sdp for peer in (offerer, answerer)]
+        await negotiate(answerer, offerer)
+        for peer, sdp in zip((offerer, answerer), described, strict=True):
+            lines = [line for line in sdp.split("\r\n") if line.startswith(("a=ice-ufrag:", "a=ice-pwd:"))]
+            assert len(lines) == 2
+            assert all(line in peer.localDescription.sdp for line in lines)
+
+
 async def test_the_remote_description_is_the_text_that_was_set():
     async with open_peers(None, None) as (offerer, answerer):
         offerer.createDataChannel("chat")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from peers import Log, connect, negotiate, open_peers, opened, reached
+from peers import Log, connect, negotiate, open_peers, opened, reached, send_candidates
 
 
 def generation(peer):
@@ -28,6 +28,36 @@ async def test_without_a_usable_remote_candidate_ice_fails_when_patience_ends():
         await failed
         assert log.of("iceconnectionstatechange") == ["failed"]
         assert offerer.sctp.transport.iceTransport.state == "failed"
+
+
+async def test_without_any_candidate_ice_fails_when_the_remote_side_has_ended():
+    async with open_peers({"iceTransportPolicy": "relay"}, None, None) as (offerer, answerer, other):
+        offerer.createDataChannel("chat")
+        log = Log(offerer)
+        await negotiate(offerer, answerer)
+        await offerer.gathering_complete()
+        other.createDataChannel("chat")  # what is under way takes less time than this other connection's gathering
+        await other.setLocalDescription()
+        await other.gathering_complete()
+        assert log.of("iceconnectionstatechange") == []
+        failed = asyncio.ensure_future(reached(offerer, "iceConnectionState", "failed"))
+        await offerer.addIceCandidate()
+        await failed
+
+
+async def test_without_any_candidate_ice_fails_when_gathering_has_ended(silent_server, monkeypatch):
+    monkeypatch.setattr("peer._aioice.GATHERING_TIMEOUT", 0.2)
+    server = {"urls": silent_server.replace("stun:", "turn:"), "username": "u", "credential": "c"}
+    async with open_peers({"iceServers": [server], "iceTransportPolicy": "relay"}, None) as (offerer, answerer):
+        offerer.createDataChannel("chat")
+        failed = asyncio.get_running_loop().create_future()
+        offerer.oniceconnectionstatechange = lambda _: (
+            offerer.iceConnectionState == "failed" and failed.set_result(offerer.iceGatheringState)
+        )
+        await negotiate(offerer, answerer)
+        await send_candidates(answerer, offerer)
+        assert (offerer.iceGatheringState, failed.done()) == ("gathering", False)
+        assert await failed == "complete"
 
 
 async def test_a_remote_side_that_reaches_us_before_patience_ends_connects():

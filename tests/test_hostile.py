@@ -26,6 +26,7 @@ async def offer_of(peer):
         ("m=audio", "m=text", OperationError),
         ("a=mid:1", "a=mid:0", InvalidAccessError),
         ("a=ice-pwd:", "a=ice-pwx:", InvalidAccessError),
+        ("a=rtcp-mux\r\n", "", InvalidAccessError),
         ("m=audio 9", "m=audio nine", OperationError),
     ],
 )

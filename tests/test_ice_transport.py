@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 
 import pytest
-from peers import Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates
+from peers import Log, Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates
 
 from peer import Event, RTCIceCandidate, RTCIceTransport, RTCPeerConnectionIceErrorEvent
 from peer._candidate import parse_candidate
@@ -72,6 +72,27 @@ async def test_roles_and_parameters_are_known_with_the_descriptions():
         assert ice(offerer).getRemoteParameters() == ice(answerer).getLocalParameters()
 
 
+async def test_a_role_stays_as_it_is_whoever_offers_next():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        await negotiate(answerer, offerer)
+        assert (ice(offerer).role, ice(answerer).role) == ("controlling", "controlled")
+
+
+async def test_who_is_offered_ice_lite_controls_and_a_conflict_of_roles_is_settled():
+    async with open_peers(None, None) as (offerer, answerer):
+        open_ = opened(offerer.createDataChannel("chat"))
+        await offerer.setLocalDescription()
+        lite = offerer.localDescription.sdp.replace("m=", "a=ice-lite\r\nm=")
+        await answerer.setRemoteDescription(type="offer", sdp=lite)
+        assert (ice(offerer).role, ice(answerer).role) == ("controlling", "controlling")
+        await answerer.setLocalDescription()
+        await offerer.setRemoteDescription(answerer.localDescription)
+        await asyncio.gather(send_candidates(offerer, answerer), send_candidates(answerer, offerer))
+        await open_
+        assert {ice(offerer).role, ice(answerer).role} == {"controlling", "controlled"}
+
+
 async def test_events_come_at_the_transport_first_and_find_all_states_changed():
     async with open_peers(None, None) as (offerer, answerer):
         channel = offerer.createDataChannel("chat")
@@ -114,9 +135,11 @@ async def test_candidates_and_the_selected_pair():
 async def test_a_remote_candidate_that_was_only_learned_hides_its_address():
     async with open_peers(None, None) as (offerer, answerer):
         open_ = opened(offerer.createDataChannel("chat"))
+        log = Log(answerer)
         await negotiate(offerer, answerer)
         await send_candidates(answerer, offerer)  # and none of the offerer's to the answerer
         await open_
+        assert log.of("iceconnectionstatechange") == ["checking", "connected"]
         remote = ice(answerer).getSelectedCandidatePair().remote
         assert (remote.type, remote.address, remote.candidate) == ("prflx", None, "")
         assert remote.port == ice(offerer).getSelectedCandidatePair().local.port
@@ -183,6 +206,8 @@ async def failures(configuration, count=1, **seconds):
         await peer.setLocalDescription()
         await peer.gathering_complete()
         assert [state for _, state in events] == ["gathering"] * count
+        known = {(candidate.address, candidate.port) async for candidate in peer.ice_candidates()}
+        assert {(event.address, event.port) for event, _ in events} <= known | {(None, None)}
         return [event for event, _ in events]
 
 

@@ -91,6 +91,7 @@ async def test_reflexive_candidates_carry_their_server_and_their_base():
         assert len(set(foundations)) == len(foundations)
         assert len({c.foundation for c in reflexive} - set(foundations)) == 1  # both servers have one address
         assert len({c.priority for c in candidates}) == len(candidates)
+        assert {c.component for c in candidates} == {"rtp"}
         assert f"c=IN IP4 {reflexive[0].address}\r\n" in peer.localDescription.sdp
 
 

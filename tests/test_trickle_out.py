@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 
 import pytest
 from peers import Log, Tone, negotiate, next_event, open_peers, opened, reached, send_candidates, trickle
+from servers import MappingServer
 
 from peer import RTCPeerConnectionIceEvent
 
@@ -68,6 +70,25 @@ async def test_candidates_and_the_marker_name_their_m_line_and_generation(offere
     }
 
 
+async def test_a_late_candidate_is_written_into_each_description_that_carries_its_generation():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:  # answers when it is heeded, below
+        server.bind(("127.0.0.1", 0))
+        stun = {"urls": f"stun:127.0.0.1:{server.getsockname()[1]}"}
+        async with open_peers({"iceServers": [stun]}, None) as (offerer, answerer):
+            offerer.createDataChannel("chat")
+            await negotiate(offerer, answerer)
+            await offerer.setLocalDescription()
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.create_datagram_endpoint(
+                lambda: MappingServer(("203.0.113.5", 40000)), sock=server
+            )
+            await offerer.gathering_complete()
+            for description in (offerer.pendingLocalDescription, offerer.currentLocalDescription):
+                assert " typ srflx " in description.sdp
+                assert description.sdp.count("a=end-of-candidates\r\n") == 1
+            transport.close()
+
+
 async def test_the_text_that_was_set_is_kept_and_only_candidates_are_added(offerer):
     offerer.createDataChannel("chat")
     offer = await offerer.createOffer()
@@ -96,6 +117,7 @@ async def test_candidates_are_fired_as_ice_events_with_no_url_for_host_candidate
     assert event.target is offerer
     assert event.candidate.type == "host"
     assert event.candidate.url is None
+    assert event.candidate.relayProtocol is None
 
 
 async def test_every_m_line_of_an_offer_announces_its_own_candidates_and_end(offerer):

@@ -310,6 +310,10 @@ def test_each_url_is_a_server_of_its_own_in_the_order_written():
     ]
 
 
+def test_there_is_no_limit_to_the_number_of_servers():
+    assert len(servers(*[STUN] * 100)) == 100
+
+
 @pytest.mark.parametrize(
     ("given", "error", "sentence"),
     [

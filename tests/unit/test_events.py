@@ -104,6 +104,8 @@ def test_an_event_cannot_be_changed(name):
         (({"candidate": CANDIDATE, "url": "stun:x"},), {"candidate": MARKER, "url": "stun:y"}, MARKER, "stun:y"),
         (({"candidate": CANDIDATE, "url": "stun:x"},), {"candidate": None, "url": None}, None, None),
         (({"candidate": "not looked at"},), {"candidate": CANDIDATE}, CANDIDATE, None),
+        (({"url": 5},), {}, None, "5"),
+        (({"url": "stun:\ud800"},), {}, None, "stun:\ufffd"),
     ],
 )
 def test_an_ice_event_has_a_candidate_and_the_server_it_came_from(arguments, keywords, candidate, url):
@@ -139,6 +141,13 @@ UNKNOWN = {"address": None, "port": None, "url": "", "errorText": ""}
         ((), {"errorCode": 701}, UNKNOWN | {"errorCode": 701}),
         ((ERROR,), {"errorCode": 701, "port": None}, ERROR | {"errorCode": 701, "port": None}),
         (({"errorText": "no", "url": "stun:x"},), {"errorCode": 701, "url": "stun:y"}, None),
+        # converted as both browsers do it
+        (
+            ({"address": 5, "port": 70000, "url": 5, "errorCode": "701", "errorText": None},),
+            {},
+            {"address": "5", "port": 4464, "url": "5", "errorCode": 701, "errorText": "null"},
+        ),
+        (({"errorCode": "x"},), {}, UNKNOWN | {"errorCode": 0}),
     ],
 )
 def test_an_ice_error_event_says_which_server_failed_and_how(arguments, keywords, expected):
