@@ -23,6 +23,7 @@ from aiortc.stats import RTCTransportStats
 
 from ._agent import Agent
 from ._ice_transport import RTCIceTransport
+from ._negotiation import TransceiverState
 from ._upstream import require
 from ._webidl import dom_string
 
@@ -90,6 +91,7 @@ class Engine(aiortc.RTCPeerConnection):
         self._make_agent = make_agent
         self._dtls_changed = dtls_changed
         self._agents: dict[aiortc.RTCIceTransport, Agent] = {}  # grows with each transport
+        self.created_channels = False  # whether there was ever one of ours
         self._channels: WeakSet[aiortc.RTCDataChannel] = WeakSet()  # those of ours that somebody still has
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
         self._tracks: list[aiortc.MediaStreamTrack] = []  # found by the description being applied
@@ -281,6 +283,10 @@ class Engine(aiortc.RTCPeerConnection):
             if mid is not None
         }
 
+    def transceiver_states(self) -> list[TransceiverState]:
+        """What counts for negotiation of each transceiver."""
+        return [TransceiverState(t.mid, t.stopped, t.direction) for t in self.getTransceivers()]
+
     def transport_stats(self) -> list[tuple[Agent, RTCTransportStats]]:
         """What aiortc reports of each transport that an m-line uses."""
         used = [t.receiver.transport for t in self.getTransceivers()] + ([self.sctp.transport] if self.sctp else [])
@@ -300,6 +306,7 @@ class Engine(aiortc.RTCPeerConnection):
     def createDataChannel(self, *args: Any, **options: Any) -> aiortc.RTCDataChannel:
         """Make a channel whose listeners can break nothing, and which is closed with the connection."""
         channel = super().createDataChannel(*args, **options)
+        self.created_channels = True
         self._channels.add(channel)
         guard(channel)
         return channel

@@ -49,6 +49,7 @@ class RTCPeerConnection(EventTarget):
     onicecandidateerror = event_handler("icecandidateerror")
     oniceconnectionstatechange = event_handler("iceconnectionstatechange")
     onicegatheringstatechange = event_handler("icegatheringstatechange")
+    onnegotiationneeded = event_handler("negotiationneeded")
     onsignalingstatechange = event_handler("signalingstatechange")
     ontrack = event_handler("track")
 
@@ -202,6 +203,8 @@ class RTCPeerConnection(EventTarget):
     def restartIce(self) -> None:
         """Let the next offer restart ICE (webrtc-pc 4.4.2): with new credentials and candidates, over any network.
 
+        Fires negotiationneeded.
+
         What the connection carries goes on over the old pair of candidates, as long as that works, until a new one is
         found. Restart when connectionState is failed, or before, when the network has changed.
         """
@@ -310,7 +313,9 @@ class RTCPeerConnection(EventTarget):
         with translated(ArgumentTypeError):
             if "protocol" in options:
                 options["protocol"] = utf8(options["protocol"])
-            return self._session.engine.createDataChannel(utf8(label), **options)
+            channel = self._session.engine.createDataChannel(utf8(label), **options)
+        self._session.update_negotiation_needed()
+        return channel
 
     def addTrack(self, track: aiortc.MediaStreamTrack, *streams: object) -> aiortc.RTCRtpSender:
         """Send *track* (webrtc-pc 5.1). aiortc has no streams: they are ignored.
@@ -319,7 +324,9 @@ class RTCPeerConnection(EventTarget):
         """
         self._assert_open()
         with translated(ArgumentTypeError):
-            return self._session.engine.addTrack(track)
+            sender = self._session.engine.addTrack(track)
+        self._session.update_negotiation_needed()
+        return sender
 
     def addTransceiver(
         self, trackOrKind: str | aiortc.MediaStreamTrack, init: Any = None, **members: Any
@@ -337,7 +344,9 @@ class RTCPeerConnection(EventTarget):
         if given.get("sendEncodings"):
             raise NotSupportedError("sendEncodings are not supported")
         with translated(ArgumentTypeError):
-            return self._session.engine.addTransceiver(trackOrKind, str(given.get("direction", "sendrecv")))
+            transceiver = self._session.engine.addTransceiver(trackOrKind, str(given.get("direction", "sendrecv")))
+        self._session.update_negotiation_needed()
+        return transceiver
 
     def getSenders(self) -> list[aiortc.RTCRtpSender]:
         """The senders of all transceivers."""
