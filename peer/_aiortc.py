@@ -11,7 +11,6 @@ given descriptions without candidates, and an empty list of ICE servers, for its
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -28,6 +27,7 @@ from ._upstream import require
 from ._webidl import dom_string
 
 T = TypeVar("T")
+Carrier = aiortc.RTCRtpTransceiver | aiortc.RTCSctpTransport  # what an m-line describes
 
 require(
     "aiortc",
@@ -44,8 +44,8 @@ require(
         aiortc.RTCDtlsTransport: ("_get_stats",),
         aiortc.RTCIceGatherer: ("_connection",),
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
-        aiortc.RTCSctpTransport: ("_bundled", "mid"),
-        aiortc.RTCRtpTransceiver: ("_bundled", "_get_mline_index", "_offerDirection", "_set_mid"),
+        aiortc.RTCSctpTransport: ("mid",),
+        aiortc.RTCRtpTransceiver: ("_get_mline_index", "_offerDirection", "_set_mid"),
     },
 )
 
@@ -72,7 +72,10 @@ class Engine(aiortc.RTCPeerConnection):
         dtls_changed: Callable[[], None],
         channel_opened: Callable[[aiortc.RTCDataChannel], None],
     ) -> None:
-        super().__init__(aiortc.RTCConfiguration(iceServers=[], bundlePolicy=aiortc.RTCBundlePolicy(bundle_policy)))
+        self._bundle_policy = aiortc.RTCBundlePolicy(bundle_policy)  # never changes
+        # Which transports are shared from the start; the policy differs while apply_remote() runs.
+        self._configuration = aiortc.RTCConfiguration(iceServers=[], bundlePolicy=self._bundle_policy)
+        super().__init__(self._configuration)
         if certificates:
             self._RTCPeerConnection__certificates = list(certificates[:1])  # aiortc takes one
         self._make_agent = make_agent
@@ -101,15 +104,30 @@ class Engine(aiortc.RTCPeerConnection):
         """
         offer = sdp.SessionDescription.parse(text)
         offer.type = "offer"
-        by_index = {t._get_mline_index(): t for t in self.getTransceivers()}
-        for index, media in enumerate(offer.media):
+        for media, carrier in zip(offer.media, self._described(offer), strict=True):
             mid = media.rtp.muxId
             self._RTCPeerConnection__seenMids.add(mid)  # type: ignore[attr-defined]
-            if media.kind != "application":
-                by_index[index]._set_mid(mid)
-            elif self.sctp is not None:
-                self.sctp.mid = mid
+            if isinstance(carrier, aiortc.RTCSctpTransport):
+                carrier.mid = mid
+            else:
+                carrier._set_mid(mid)
         self._RTCPeerConnection__pendingLocalDescription = offer
+
+    def apart(self, text: str) -> set[int]:
+        """Which m-lines of *text*, the offer just created, have a transport that no m-line before them has: indices."""
+        first: dict[aiortc.RTCDtlsTransport, int] = {}
+        for index, carrier in enumerate(self._described(sdp.SessionDescription.parse(text))):
+            if not getattr(carrier, "stopped", False):
+                first.setdefault(_transport(carrier), index)
+        return set(first.values())
+
+    def _described(self, offer: sdp.SessionDescription) -> list[Carrier]:
+        """What carries the m-lines of an *offer* of ours, some of which need not have their mid yet."""
+        by_index = {t._get_mline_index(): t for t in self.getTransceivers()}
+        return [
+            self.sctp if media.kind == "application" and self.sctp is not None else by_index[index]
+            for index, media in enumerate(offer.media)
+        ]
 
     async def apply_local(self, type: str, text: str) -> None:
         """Hand over the local description *text*, which has no candidates."""
@@ -119,11 +137,24 @@ class Engine(aiortc.RTCPeerConnection):
                 transceiver._offerDirection = transceiver._offerDirection or "inactive"
         await super().setLocalDescription(aiortc.RTCSessionDescription(text, type))
 
-    async def apply_remote(self, type: str, text: str) -> list[RTCTrackEvent]:
-        """Hand over the remote description *text*, which has no candidates; return the tracks that came with it."""
-        self._keep_shared_transports()
+    async def apply_remote(
+        self, type: str, text: str, bundle: Sequence[str], rejected: Collection[str]
+    ) -> list[RTCTrackEvent]:
+        """Hand over the remote description *text*, which has no candidates and no groups.
+
+        The m-lines *bundle* are to share a transport; the *rejected* ones need none. Returns the tracks that came with
+        the description.
+        """
         self._tracks.clear()
-        await super().setRemoteDescription(aiortc.RTCSessionDescription(text, type))
+        offered = sdp.SessionDescription.parse(text).media if type == "offer" else []
+        if not {media.rtp.muxId for media in offered} <= {*bundle, *rejected}:
+            self._part()
+            self._configuration.bundlePolicy = aiortc.RTCBundlePolicy.MAX_COMPAT
+        try:
+            await super().setRemoteDescription(aiortc.RTCSessionDescription(text, type))
+        finally:
+            self._configuration.bundlePolicy = self._bundle_policy
+        await self._share(self.together(bundle), rejected)
         return [
             RTCTrackEvent(receiver=t.receiver, track=track, transceiver=t)
             for track in self._tracks
@@ -131,14 +162,49 @@ class Engine(aiortc.RTCPeerConnection):
             if t.receiver.track is track
         ]
 
-    def _keep_shared_transports(self) -> None:
-        # aiortc stops the transport of whatever joins a group, unless it counts as bundled. When another m-line than
-        # before comes first in a group, that would be the transport that all of them share.
-        users: list[Any] = [(t, t.receiver.transport) for t in self.getTransceivers()]
-        users += [(self.sctp, self.sctp.transport)] if self.sctp is not None else []
-        shared = Counter(transport for _, transport in users)
-        for user, transport in users:
-            user._bundled = user._bundled or shared[transport] > 1
+    def _part(self) -> None:
+        """Give whatever has no m-line yet a transport of its own: the remote side does not bundle all it offers."""
+        taken = set()
+        for carrier in sorted(self._carriers, key=lambda carrier: carrier.mid is None):
+            if carrier.mid is None and _transport(carrier) in taken:
+                _move(carrier, self._RTCPeerConnection__createDtlsTransport())
+            taken.add(_transport(carrier))
+
+    def together(self, mids: Sequence[str]) -> list[str]:
+        """Those of the *mids* that can share a transport: the one that is in use, else that of the first.
+
+        aiortc cannot move what a transport carries already. So where m-lines were negotiated apart, they stay apart.
+        """
+        media = self.media()
+        known = [media[mid] for mid in mids if mid in media]
+        agent = next((m.agent for m in known if m.dtls_state != "new"), None)
+        return [m for m in mids if m not in media or media[m].dtls_state == "new" or media[m].agent is agent]
+
+    async def _share(self, mids: Sequence[str], rejected: Collection[str]) -> None:
+        """Let all these m-lines use one transport; stop those that nobody uses any more.
+
+        Who has no m-line yet, and shares a transport with one that leaves it, goes along.
+        """
+        carriers = self._carriers
+        by_mid = {carrier.mid: carrier for carrier in carriers if carrier.mid is not None}
+        bundled = [by_mid[mid] for mid in mids if mid in by_mid]
+        if not bundled:
+            return
+        shared = next((t for t in map(_transport, bundled) if t.state != "new"), _transport(bundled[0]))
+        dropped = [by_mid[mid] for mid in rejected if mid in by_mid]
+        staying = {_transport(c) for c in by_mid.values() if c not in bundled and c not in dropped}
+        left = dict.fromkeys(_transport(c) for c in (*bundled, *dropped))
+        for carrier in carriers:
+            if carrier in bundled or carrier in dropped or (carrier.mid is None and _transport(carrier) in left):
+                _move(carrier, shared)
+        for transport in left:
+            if transport is not shared and transport not in staying:
+                await transport.stop()
+                await transport.transport.stop()
+
+    @property
+    def _carriers(self) -> list[Carrier]:
+        return [*self.getTransceivers(), *([self.sctp] if self.sctp is not None else [])]
 
     async def stop(self, mids: Collection[str]) -> None:
         """Stop the transceivers of these m-lines, which were rejected."""
@@ -165,10 +231,7 @@ class Engine(aiortc.RTCPeerConnection):
         return {
             mid: Media(mid, self._agents[dtls.transport], dtls.state, stopped)
             for mid, dtls, stopped in found
-            # There is no transport where aiortc bundled with an m-line that does not exist.
             if mid is not None
-            and dtls is not None
-            and dtls is not None  # aiortc leaves none where it bundled with an m-line that is not there
         }
 
     def transport_stats(self) -> list[tuple[Agent, RTCTransportStats]]:
@@ -257,6 +320,18 @@ def guard(emitter: Any) -> None:
         )
 
     emitter.on("error", report)
+
+
+def _transport(carrier: Carrier) -> aiortc.RTCDtlsTransport:
+    return carrier.transport if isinstance(carrier, aiortc.RTCSctpTransport) else carrier.receiver.transport
+
+
+def _move(carrier: Carrier, transport: aiortc.RTCDtlsTransport) -> None:
+    if isinstance(carrier, aiortc.RTCSctpTransport):
+        carrier.setTransport(transport)
+    else:
+        carrier.receiver.setTransport(transport)
+        carrier.sender.setTransport(transport)
 
 
 def _now(coroutine: Coroutine[Any, Any, T]) -> T:

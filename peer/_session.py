@@ -21,12 +21,12 @@ import aiortc.events
 
 from . import _remote
 from ._aiortc import Engine, guard
+from ._bundle import accept, bundle_only, bundled, regroup, reject, shared
 from ._configuration import Configuration, changed_configuration
 from ._description import Description, RTCSessionDescription, trickling, without_candidates
 from ._errors import InvalidAccessError, InvalidModificationError, NotSupportedError, OperationError, translated
 from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
 from ._promise import Promise, resolved
-from ._rejected import accept, reject
 from ._states import implied_type, signaling_state
 from ._tasks import OperationsChain, TaskQueue
 from ._transports import Transports
@@ -170,12 +170,8 @@ class Session:
 
     def _create(self, type: str) -> RTCSessionDescription:
         with translated():
-            text = self.engine.create_offer() if type == "offer" else self.engine.create_answer()
-        media = self.engine.media()
-        rejected = {mid for mid, known in media.items() if known.stopped}
-        if type == "answer" and self.pending_remote is not None:
-            rejected |= set(self.pending_remote.rejected)
-        description = Description(type, reject(trickling(text), rejected))
+            text = trickling(self.engine.create_offer() if type == "offer" else self.engine.create_answer())
+        description = Description(type, self._bundled_offer(text) if type == "offer" else self._bundled_answer(text))
         for index, owner in self.transports.owners(description).items():
             lines, ended = self.transports.gathering.known(owner.agent, description.sections[index].ufrag or "")
             for line in lines:
@@ -184,6 +180,21 @@ class Session:
                 description.end_candidates(index)
         self._last_created[type] = description.value.sdp
         return description.value
+
+    def _bundled_offer(self, text: str) -> str:
+        text = reject(text, self._stopped)
+        text = regroup(text, self.engine.together(bundled(text)))
+        return bundle_only(text, self.transports.configuration.bundle_policy, self.engine.apart(text))
+
+    def _bundled_answer(self, text: str) -> str:
+        assert self.pending_remote is not None
+        rejected = self._stopped | set(self.pending_remote.rejected)
+        offered = [mid for mid in bundled(self.pending_remote.value.sdp) if mid not in rejected]
+        return reject(regroup(text, self.engine.together(offered)), rejected)
+
+    @property
+    def _stopped(self) -> set[str]:
+        return {mid for mid, known in self.engine.media().items() if known.stopped}
 
     def _set_local_offer(self, sdp: str) -> None:
         offer = Description("offer", sdp or self._create("offer").sdp)
@@ -208,7 +219,8 @@ class Session:
             if description.type == "answer":
                 assert self.pending_local is not None
                 await self.engine.apply_local("offer", _bare(self.pending_local))
-            tracks = await self.engine.apply_remote(description.type, _bare(description))
+            bundle = shared(description.value.sdp, description.rejected)
+            tracks = await self.engine.apply_remote(description.type, _bare(description), bundle, description.rejected)
             if description.type == "answer":
                 await self.engine.stop(description.rejected)
             return tracks
@@ -288,7 +300,7 @@ class Session:
 
 
 def _bare(description: Description) -> str:
-    """The text for the engine, which learns of candidates otherwise, and knows no rejected m-lines."""
+    """The text for the engine, which learns of candidates and groups otherwise, and knows no rejected m-lines."""
     return accept(without_candidates(description.value.sdp), description.rejected)
 
 
