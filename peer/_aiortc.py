@@ -36,16 +36,25 @@ require(
             "_RTCPeerConnection__certificates",
             "_RTCPeerConnection__connect",
             "_RTCPeerConnection__createDtlsTransport",
+            "_RTCPeerConnection__createTransceiver",
             "_RTCPeerConnection__pendingLocalDescription",
             "_RTCPeerConnection__seenMids",
+            "_RTCPeerConnection__transceivers",
             "_RTCPeerConnection__updateConnectionState",
+            "_RTCPeerConnection__validate_description",
         ),
         aiortc.RTCDataChannel: ("_setReadyState",),
         aiortc.RTCDtlsTransport: ("_get_stats",),
         aiortc.RTCIceGatherer: ("_connection",),
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
         aiortc.RTCSctpTransport: ("mid",),
-        aiortc.RTCRtpTransceiver: ("_get_mline_index", "_offerDirection", "_set_mid"),
+        aiortc.RTCRtpTransceiver: (
+            "_get_mline_index",
+            "_offerDirection",
+            "_setCurrentDirection",
+            "_set_mid",
+            "_set_mline_index",
+        ),
     },
 )
 
@@ -84,6 +93,7 @@ class Engine(aiortc.RTCPeerConnection):
         self._channels: WeakSet[aiortc.RTCDataChannel] = WeakSet()  # those of ours that somebody still has
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
         self._tracks: list[aiortc.MediaStreamTrack] = []  # found by the description being applied
+        self._of_tracks: set[aiortc.RTCRtpTransceiver] = set()  # those that addTrack() made; grows
         self.on("track", self._tracks.append)
         self.on("datachannel", channel_opened)
 
@@ -131,11 +141,12 @@ class Engine(aiortc.RTCPeerConnection):
 
     async def apply_local(self, type: str, text: str) -> None:
         """Hand over the local description *text*, which has no candidates."""
-        if type == "answer":
-            for transceiver in self.getTransceivers():
-                # One that the remote side has not offered stays out of this negotiation; aiortc would raise.
-                transceiver._offerDirection = transceiver._offerDirection or "inactive"
+        left_out = [t for t in self.getTransceivers() if type == "answer" and t.mid is None]
+        for transceiver in left_out:  # the remote side has not offered it; aiortc would raise
+            transceiver._offerDirection = "inactive"
         await super().setLocalDescription(aiortc.RTCSessionDescription(text, type))
+        for transceiver in left_out:
+            transceiver._setCurrentDirection(None)  # type: ignore[arg-type]
 
     async def apply_remote(
         self, type: str, text: str, bundle: Sequence[str], rejected: Collection[str]
@@ -146,13 +157,16 @@ class Engine(aiortc.RTCPeerConnection):
         the description.
         """
         self._tracks.clear()
-        offered = sdp.SessionDescription.parse(text).media if type == "offer" else []
-        if not {media.rtp.muxId for media in offered} <= {*bundle, *rejected}:
-            self._part()
-            self._configuration.bundlePolicy = aiortc.RTCBundlePolicy.MAX_COMPAT
+        transceivers: list[aiortc.RTCRtpTransceiver] = self._RTCPeerConnection__transceivers  # type: ignore[attr-defined]
+        order: dict[aiortc.RTCRtpTransceiver, int] = {}
         try:
+            if type == "offer":
+                self._expect(text, {*bundle, *rejected})
+            order.update((transceiver, number) for number, transceiver in enumerate(transceivers))
+            transceivers.sort(key=lambda transceiver: transceiver.mid is None)  # aiortc may take one without a mid
             await super().setRemoteDescription(aiortc.RTCSessionDescription(text, type))
         finally:
+            transceivers.sort(key=lambda transceiver: order.get(transceiver, len(order)))
             self._configuration.bundlePolicy = self._bundle_policy
         await self._share(self.together(bundle), rejected)
         return [
@@ -161,6 +175,39 @@ class Engine(aiortc.RTCPeerConnection):
             for t in self.getTransceivers()
             if t.receiver.track is track
         ]
+
+    def _expect(self, text: str, grouped: Collection[str]) -> None:
+        """Prepare for the remote offer *text*, of whose m-lines only the *grouped* ones may share a transport."""
+        offer = sdp.SessionDescription.parse(text)
+        offer.type = "offer"
+        self._RTCPeerConnection__validate_description(offer, is_local=False)  # type: ignore[attr-defined]
+        if any(media.rtp.muxId not in grouped for media in offer.media):
+            self._configuration.bundlePolicy = aiortc.RTCBundlePolicy.MAX_COMPAT
+            self._part()
+        for transceiver in self.getTransceivers():
+            if transceiver.mid is None:
+                transceiver._set_mline_index(-1)  # it may have been given one for an offer that was never set
+        for index, media in enumerate(offer.media):
+            known = {(transceiver.kind, transceiver.mid) for transceiver in self.getTransceivers()}
+            if media.kind in ("audio", "video") and (media.kind, media.rtp.muxId) not in known:
+                transceiver = self._answering(media)
+                transceiver._set_mid(media.rtp.muxId)
+                transceiver._set_mline_index(index)
+
+    def _answering(self, media: sdp.MediaDescription) -> aiortc.RTCRtpTransceiver:
+        """A transceiver for an m-line of a remote offer (RFC 9429, section 5.10).
+
+        aiortc takes any that has no m-line. It is to be one that addTrack() made, if the remote side wants to receive;
+        else a new one.
+        """
+        waiting = (t for t in self.getTransceivers() if t.mid is None and t.kind == media.kind and not t.stopped)
+        own = next((t for t in waiting if t in self._of_tracks), None)
+        if own is not None and media.direction in (None, "sendrecv", "recvonly"):
+            return own
+        made: aiortc.RTCRtpTransceiver = self._RTCPeerConnection__createTransceiver(  # type: ignore[attr-defined]
+            direction="recvonly", kind=media.kind
+        )
+        return made
 
     def _part(self) -> None:
         """Give whatever has no m-line yet a transport of its own: the remote side does not bundle all it offers."""
@@ -242,6 +289,13 @@ class Engine(aiortc.RTCPeerConnection):
             for dtls in dict.fromkeys(used)
             for stats in dtls._get_stats().values()
         ]
+
+    def addTrack(self, track: aiortc.MediaStreamTrack) -> aiortc.RTCRtpSender:
+        """Send *track*; remember the transceiver that this makes."""
+        known = self.getTransceivers()
+        sender = super().addTrack(track)
+        self._of_tracks.update(transceiver for transceiver in self.getTransceivers() if transceiver not in known)
+        return sender
 
     def createDataChannel(self, *args: Any, **options: Any) -> aiortc.RTCDataChannel:
         """Make a channel whose listeners can break nothing, and which is closed with the connection."""
