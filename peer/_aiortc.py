@@ -24,7 +24,7 @@ from aiortc.stats import RTCTransportStats
 from ._agent import Agent
 from ._ice_transport import RTCIceTransport
 from ._upstream import require
-from ._webidl import dom_string
+from ._webidl import usv_string
 
 T = TypeVar("T")
 Carrier = aiortc.RTCRtpTransceiver | aiortc.RTCSctpTransport  # what an m-line describes
@@ -407,5 +407,5 @@ class _CountedInBytes(str):
 
 def utf8(text: Any) -> str:
     """*text* for a data channel's label or protocol, whose length aiortc sends in characters where bytes are meant."""
-    text = dom_string(text)
+    text = usv_string(text)
     return text if text.isascii() else _CountedInBytes(text)
