@@ -25,7 +25,7 @@ from ._agent import Agent
 from ._ice_transport import RTCIceTransport
 from ._negotiation import TransceiverState
 from ._upstream import require
-from ._webidl import dom_string
+from ._webidl import usv_string
 
 T = TypeVar("T")
 Carrier = aiortc.RTCRtpTransceiver | aiortc.RTCSctpTransport  # what an m-line describes
@@ -383,6 +383,38 @@ def guard(emitter: Any) -> None:
     emitter.on("error", report)
 
 
+def hold_back(channel: aiortc.RTCDataChannel, wanted: Callable[[], bool]) -> Callable[[], None]:
+    """Keep what a channel emits that the remote side has opened; call what is returned to announce it as open.
+
+    aiortc tells nobody that such a channel is open, and hands over what came in the same packet at once. What was kept
+    is dropped if the channel ends when it is not *wanted* any more.
+    """
+    emit = channel.emit
+    kept: list[tuple[Any, ...]] = []
+
+    def keep(event: str, *given: Any) -> bool:
+        if event == "close" and not wanted():
+            kept.clear()
+        kept.append((event, *given))
+        if event == "close":  # aiortc takes all listeners away after this one
+            release()
+        return True
+
+    def release() -> None:
+        if channel.emit is keep:
+            del channel.emit
+            for each in kept:
+                emit(*each)
+
+    def announce() -> None:
+        if channel.readyState == "open":
+            kept.insert(0, ("open",))
+        release()
+
+    channel.emit = keep  # type: ignore[method-assign]
+    return announce
+
+
 def _transport(carrier: Carrier) -> aiortc.RTCDtlsTransport:
     return carrier.transport if isinstance(carrier, aiortc.RTCSctpTransport) else carrier.receiver.transport
 
@@ -414,5 +446,5 @@ class _CountedInBytes(str):
 
 def utf8(text: Any) -> str:
     """*text* for a data channel's label or protocol, whose length aiortc sends in characters where bytes are meant."""
-    text = dom_string(text)
+    text = usv_string(text)
     return text if text.isascii() else _CountedInBytes(text)

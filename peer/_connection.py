@@ -12,6 +12,7 @@ import aiortc.sdp
 from . import _remote
 from ._aiortc import utf8
 from ._candidate import RTCIceCandidate
+from ._channel import channel_options, check_channel
 from ._configuration import configuration
 from ._description import Description, RTCSessionDescription, description_init
 from ._errors import ArgumentTypeError, InvalidStateError, NotSupportedError, translated
@@ -24,7 +25,6 @@ T = TypeVar("T")
 
 _NEVER: Any = object()  # stands for an argument that was not given
 _TRANSCEIVER_MEMBERS = ("direction", "sendEncodings", "streams")
-_CHANNEL_MEMBERS = ("ordered", "maxPacketLifeTime", "maxRetransmits", "protocol", "negotiated", "id")
 
 
 class RTCPeerConnection(EventTarget):
@@ -305,15 +305,21 @@ class RTCPeerConnection(EventTarget):
     ) -> aiortc.RTCDataChannel:
         """Create a data channel (webrtc-pc 6.1); the dictionary's members can be given as keywords.
 
-        They are ordered, maxPacketLifeTime (in milliseconds), maxRetransmits, protocol, negotiated and id. Raises
-        InvalidStateError once closed, and TypeError for options that contradict each other.
+        They are ordered, maxPacketLifeTime (in milliseconds), maxRetransmits, protocol, negotiated and id. An id counts
+        only for a channel that is negotiated.
+
+        Raises InvalidStateError once closed, TypeError for options that are out of range or contradict each other, and
+        OperationError for an id that is taken.
         """
+        options = channel_options(dataChannelDict, init)
         self._assert_open()
-        options = {**_members(dataChannelDict, _CHANNEL_MEMBERS, "dataChannelDict"), **init}
-        with translated(ArgumentTypeError):
-            if "protocol" in options:
-                options["protocol"] = utf8(options["protocol"])
-            channel = self._session.engine.createDataChannel(utf8(label), **options)
+        if "protocol" in options:
+            options["protocol"] = utf8(options["protocol"])
+        check_channel(text := utf8(label), options)
+        if not options.get("negotiated"):
+            options.pop("id", None)
+        with translated():
+            channel = self._session.engine.createDataChannel(text, **options)
         self._session.update_negotiation_needed()
         return channel
 

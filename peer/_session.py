@@ -21,7 +21,7 @@ import aiortc.events
 
 from . import _remote
 from ._agent import credentials
-from ._aiortc import Engine, guard
+from ._aiortc import Engine, guard, hold_back
 from ._bundle import accept, bundle_only, bundled, regroup, reject, shared
 from ._configuration import Configuration, changed_configuration
 from ._description import Description, RTCSessionDescription, restarting, trickling, ufrags, without_candidates
@@ -316,9 +316,10 @@ class Session:
         return description
 
     def _channel_opened(self, channel: aiortc.RTCDataChannel) -> None:
-        # Fired at once: messages may follow in the same packet, and wait for nobody's listener.
         guard(channel)
-        self._fire(RTCDataChannelEvent("datachannel", channel=channel))
+        announce = hold_back(channel, lambda: not self.closed)
+        self._tasks.post(partial(self._fire, RTCDataChannelEvent("datachannel", channel=channel)))
+        self._tasks.post(announce)
 
     # The end
 

@@ -45,10 +45,10 @@ async def test_without_any_candidate_ice_fails_when_the_remote_side_has_ended():
         await failed
 
 
-async def test_without_any_candidate_ice_fails_when_gathering_has_ended(silent_server, monkeypatch):
-    monkeypatch.setattr("peer._aioice.GATHERING_TIMEOUT", 0.2)
+async def test_without_any_candidate_ice_fails_when_gathering_has_ended(silent_server):
     server = {"urls": silent_server.replace("stun:", "turn:"), "username": "u", "credential": "c"}
-    async with open_peers({"iceServers": [server], "iceTransportPolicy": "relay"}, None) as (offerer, answerer):
+    relay = {"iceServers": [server], "iceTransportPolicy": "relay"}
+    async with open_peers(relay, None, servers=0.2) as (offerer, answerer):
         offerer.createDataChannel("chat")
         failed = asyncio.get_running_loop().create_future()
         offerer.oniceconnectionstatechange = lambda _: (
