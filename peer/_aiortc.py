@@ -39,6 +39,7 @@ require(
             "_RTCPeerConnection__createDtlsTransport",
             "_RTCPeerConnection__createTransceiver",
             "_RTCPeerConnection__pendingLocalDescription",
+            "_RTCPeerConnection__remoteIce",
             "_RTCPeerConnection__seenMids",
             "_RTCPeerConnection__transceivers",
             "_RTCPeerConnection__updateConnectionState",
@@ -206,10 +207,7 @@ class Engine(aiortc.RTCPeerConnection):
         own = next((t for t in waiting if t in self._of_tracks), None)
         if own is not None and media.direction in (None, "sendrecv", "recvonly"):
             return own
-        made: aiortc.RTCRtpTransceiver = self._RTCPeerConnection__createTransceiver(  # type: ignore[attr-defined]
-            direction="recvonly", kind=media.kind
-        )
-        return made
+        return self._RTCPeerConnection__createTransceiver(direction="recvonly", kind=media.kind)
 
     def _part(self) -> None:
         """Give whatever has no m-line yet a transport of its own: the remote side does not bundle all it offers."""
@@ -256,10 +254,27 @@ class Engine(aiortc.RTCPeerConnection):
         return [*self.getTransceivers(), *([self.sctp] if self.sctp is not None else [])]
 
     async def stop(self, mids: Collection[str]) -> None:
-        """Stop the transceivers of these m-lines, which were rejected."""
+        """Stop the transceivers of these m-lines, which were rejected, and the transports that nobody else uses."""
         for transceiver in self.getTransceivers():
             if transceiver.mid in mids:
                 await transceiver.stop()
+        carriers = self._carriers
+        used = {_transport(c) for c in carriers if c.mid not in mids and not getattr(c, "stopped", False)}
+        for transport in dict.fromkeys(map(_transport, carriers)):
+            if transport not in used:
+                await transport.stop()
+                await transport.transport.stop()
+        self._forget_closed()
+
+    def _forget_closed(self) -> None:
+        """Keep aiortc from starting transports that were stopped, in which it would fail, and start no others."""
+        for carrier in self._carriers:
+            if self._is_closed(_transport(carrier)):
+                self._RTCPeerConnection__remoteIce.pop(carrier, None)  # type: ignore[attr-defined]
+
+    def _is_closed(self, transport: aiortc.RTCDtlsTransport) -> bool:
+        # aiortc calls a transport failed that was stopped while it was started.
+        return self._agents[transport.transport].state == "closed"
 
     @staticmethod
     def parses(text: str) -> bool:
@@ -278,7 +293,7 @@ class Engine(aiortc.RTCPeerConnection):
         if self.sctp is not None:
             found.append((self.sctp.mid, self.sctp.transport, False))
         return {
-            mid: Media(mid, self._agents[dtls.transport], dtls.state, stopped)
+            mid: Media(mid, self._agents[dtls.transport], "closed" if self._is_closed(dtls) else dtls.state, stopped)
             for mid, dtls, stopped in found
             if mid is not None
         }
@@ -311,6 +326,12 @@ class Engine(aiortc.RTCPeerConnection):
         guard(channel)
         return channel
 
+    def _RTCPeerConnection__createTransceiver(self, **options: Any) -> aiortc.RTCRtpTransceiver:
+        made: aiortc.RTCRtpTransceiver = super()._RTCPeerConnection__createTransceiver(**options)  # type: ignore[misc]
+        if self._is_closed(_transport(made)):  # aiortc lets it share one whose m-lines were all rejected
+            _move(made, self._RTCPeerConnection__createDtlsTransport())
+        return made
+
     def _RTCPeerConnection__createDtlsTransport(self) -> aiortc.RTCDtlsTransport:
         dtls: aiortc.RTCDtlsTransport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
         transport = dtls.transport
@@ -333,6 +354,7 @@ class Engine(aiortc.RTCPeerConnection):
         task = asyncio.current_task()
         assert task is not None
         self._connecting.add(task)
+        self._forget_closed()
         try:
             await super()._RTCPeerConnection__connect()  # type: ignore[misc]
         except Exception as error:

@@ -212,6 +212,8 @@ class Description:
         self.sections = [
             Section(lines[start:stop], defaults) for start, stop in itertools.pairwise([*starts, len(lines)])
         ]  # never changes, though sections do
+        groups = (line.split()[1:] for line in self._session if line.startswith("a=group:BUNDLE"))
+        self.group: list[str] = next(groups, [])  # the mids of the (first) BUNDLE group, in its order; never changes
         # Whether the side that wrote it takes candidates one by one; never changes.
         used = [section.trickle for section in self.sections if not section.rejected]
         self.trickle = all(used) if used else "trickle" in defaults.get("ice-options", "").split()

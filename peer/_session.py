@@ -126,7 +126,7 @@ class Session:
 
     def add_candidate(self, init: _remote.CandidateInit) -> Promise[None]:
         """Add a remote candidate (webrtc-pc 4.4.2)."""
-        additions = _remote.additions(init, self.current_remote, self.pending_remote)
+        additions = _remote.additions(init, self.current_remote, self.pending_remote, self._stopped)
         if not additions:
             return resolved("addIceCandidate", None)
         for addition in additions:
@@ -236,7 +236,7 @@ class Session:
     def _bundled_answer(self, text: str) -> str:
         assert self.pending_remote is not None
         rejected = self._stopped | set(self.pending_remote.rejected)
-        offered = [mid for mid in bundled(self.pending_remote.named) if mid not in rejected]
+        offered = [mid for mid in self.pending_remote.group if mid not in rejected]
         return reject(regroup(text, self.engine.together(offered)), rejected)
 
     @property

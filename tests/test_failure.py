@@ -82,3 +82,15 @@ async def test_lost_consent_is_failure_and_closes_nothing():
         assert offerer.signalingState == "stable"
         assert channel.readyState == "open"
         channel.send("into the void")
+
+
+async def test_who_has_failed_answers_no_checks_so_that_the_other_side_fails_too():
+    async with open_peers(None, None, patience=0.05, consent_interval=0.02, consent_expires=0.2) as (offerer, answerer):
+        await connect(offerer, answerer)
+        failures = [asyncio.ensure_future(reached(peer, "connectionState", "failed")) for peer in (offerer, answerer)]
+        for protocol in generation(offerer)._protocols:
+            protocol.transport.pause_reading()  # a network that lets nothing through in one direction
+        await failures[0]
+        for protocol in generation(offerer)._protocols:
+            protocol.transport.resume_reading()
+        await failures[1]
