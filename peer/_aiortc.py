@@ -22,10 +22,10 @@ from aiortc.events import RTCTrackEvent
 from aiortc.stats import RTCTransportStats
 
 from ._agent import Agent
+from ._emitters import guard
 from ._ice_transport import RTCIceTransport
 from ._negotiation import TransceiverState
 from ._upstream import require
-from ._webidl import usv_string
 
 T = TypeVar("T")
 Carrier = aiortc.RTCRtpTransceiver | aiortc.RTCSctpTransport  # what an m-line describes
@@ -39,8 +39,12 @@ require(
             "_RTCPeerConnection__createDtlsTransport",
             "_RTCPeerConnection__createTransceiver",
             "_RTCPeerConnection__pendingLocalDescription",
+            "_RTCPeerConnection__pendingRemoteDescription",
             "_RTCPeerConnection__remoteIce",
+            "_RTCPeerConnection__sctp",
+            "_RTCPeerConnection__sctp_mline_index",
             "_RTCPeerConnection__seenMids",
+            "_RTCPeerConnection__setSignalingState",
             "_RTCPeerConnection__transceivers",
             "_RTCPeerConnection__updateConnectionState",
             "_RTCPeerConnection__validate_description",
@@ -96,6 +100,8 @@ class Engine(aiortc.RTCPeerConnection):
         self._channels: WeakSet[aiortc.RTCDataChannel] = WeakSet()  # those of ours that somebody still has
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
         self._tracks: list[aiortc.MediaStreamTrack] = []  # found by the description being applied
+        self._associated: list[Carrier] = []  # whose m-line is that of the pending offer, and new; emptied with it
+        self._made: list[Carrier] = []  # those of them that were made for it; emptied with it
         self._of_tracks: set[aiortc.RTCRtpTransceiver] = set()  # those that addTrack() made; grows
         self.on("track", self._tracks.append)
         self.on("datachannel", channel_opened)
@@ -119,6 +125,8 @@ class Engine(aiortc.RTCPeerConnection):
         offer.type = "offer"
         for media, carrier in zip(offer.media, self._described(offer), strict=True):
             mid = media.rtp.muxId
+            if carrier.mid is None:
+                self._associated.append(carrier)
             self._RTCPeerConnection__seenMids.add(mid)  # type: ignore[attr-defined]
             if isinstance(carrier, aiortc.RTCSctpTransport):
                 carrier.mid = mid
@@ -148,6 +156,7 @@ class Engine(aiortc.RTCPeerConnection):
         for transceiver in left_out:  # the remote side has not offered it; aiortc would raise
             transceiver._offerDirection = "inactive"
         await super().setLocalDescription(aiortc.RTCSessionDescription(text, type))
+        self._associated, self._made = [], []
         for transceiver in left_out:
             transceiver._setCurrentDirection(None)  # type: ignore[arg-type]
 
@@ -160,6 +169,8 @@ class Engine(aiortc.RTCPeerConnection):
         the description.
         """
         self._tracks.clear()
+        before = self._carriers
+        free = [carrier for carrier in before if carrier.mid is None]
         transceivers: list[aiortc.RTCRtpTransceiver] = self._RTCPeerConnection__transceivers  # type: ignore[attr-defined]
         order: dict[aiortc.RTCRtpTransceiver, int] = {}
         try:
@@ -171,6 +182,10 @@ class Engine(aiortc.RTCPeerConnection):
         finally:
             transceivers.sort(key=lambda transceiver: order.get(transceiver, len(order)))
             self._configuration.bundlePolicy = self._bundle_policy
+        if type == "offer":
+            made = [carrier for carrier in self._carriers if carrier not in before]
+            self._made += made
+            self._associated += [*(carrier for carrier in free if carrier.mid is not None), *made]
         await self._share(self.together(bundle), rejected)
         return [
             RTCTrackEvent(receiver=t.receiver, track=track, transceiver=t)
@@ -178,6 +193,50 @@ class Engine(aiortc.RTCPeerConnection):
             for t in self.getTransceivers()
             if t.receiver.track is track
         ]
+
+    async def take_back(self) -> None:
+        """Forget the pending offer, ours or theirs: its new m-lines, and what was made for them.
+
+        What has no m-line any more gets a transport of its own again, of which nobody has heard.
+        """
+        if self.signalingState == "have-remote-offer":
+            self._RTCPeerConnection__setSignalingState("stable")  # type: ignore[attr-defined]
+        self._RTCPeerConnection__pendingLocalDescription = None  # type: ignore[assignment]
+        self._RTCPeerConnection__pendingRemoteDescription = None
+        left = {_transport(carrier) for carrier in self._associated}
+        for carrier in self._associated:
+            self._disassociate(carrier)
+        for carrier in self._made:
+            await self._remove(carrier)
+        self._associated, self._made = [], []
+        used = {_transport(carrier) for carrier in self._carriers if carrier.mid is not None}
+        fresh: dict[aiortc.RTCDtlsTransport, aiortc.RTCDtlsTransport] = {}
+        for carrier in self._carriers:
+            old = _transport(carrier)
+            if old in left - used:
+                fresh[old] = fresh.get(old) or self._RTCPeerConnection__createDtlsTransport()
+                _move(carrier, fresh[old])
+        for transport in left - used:
+            await transport.stop()
+            await transport.transport.stop()
+
+    def _disassociate(self, carrier: Carrier) -> None:
+        self._RTCPeerConnection__remoteIce.pop(carrier, None)  # type: ignore[attr-defined]
+        if isinstance(carrier, aiortc.RTCSctpTransport):
+            carrier.mid = self._RTCPeerConnection__sctp_mline_index = None
+        else:
+            carrier._set_mid(None)  # type: ignore[arg-type]
+            carrier._set_mline_index(None)  # type: ignore[arg-type]
+
+    async def _remove(self, carrier: Carrier) -> None:
+        """Remove what was made for an m-line that was taken back, unless our user has a use for it by now."""
+        if isinstance(carrier, aiortc.RTCSctpTransport):
+            if not self.created_channels:
+                await carrier.stop()
+                self._RTCPeerConnection__sctp = None
+        elif carrier not in self._of_tracks:
+            await carrier.stop()
+            self._RTCPeerConnection__transceivers.remove(carrier)  # type: ignore[attr-defined]
 
     def _expect(self, text: str, grouped: Collection[str]) -> None:
         """Prepare for the remote offer *text*, of whose m-lines only the *grouped* ones may share a transport."""
@@ -312,10 +371,10 @@ class Engine(aiortc.RTCPeerConnection):
         ]
 
     def addTrack(self, track: aiortc.MediaStreamTrack) -> aiortc.RTCRtpSender:
-        """Send *track*; remember the transceiver that this makes."""
-        known = self.getTransceivers()
+        """Send *track*; remember the transceiver that does, if it has no m-line or need not have kept it."""
+        known = [transceiver for transceiver in self.getTransceivers() if transceiver not in self._made]
         sender = super().addTrack(track)
-        self._of_tracks.update(transceiver for transceiver in self.getTransceivers() if transceiver not in known)
+        self._of_tracks.update(t for t in self.getTransceivers() if t.sender is sender and t not in known)
         return sender
 
     def createDataChannel(self, *args: Any, **options: Any) -> aiortc.RTCDataChannel:
@@ -357,6 +416,8 @@ class Engine(aiortc.RTCPeerConnection):
         self._forget_closed()
         try:
             await super()._RTCPeerConnection__connect()  # type: ignore[misc]
+        except KeyError:
+            pass  # an SCTP transport that was taken back while its transport was started
         except Exception as error:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "a transport could not be started", "exception": error}
@@ -381,6 +442,11 @@ class Engine(aiortc.RTCPeerConnection):
                 await asyncio.wait(self._connecting, timeout=0)
             try:
                 await super().close()
+            except asyncio.CancelledError:
+                # aiortc awaits tasks of its own, which a loop that ends has cancelled. Are we?
+                current = asyncio.current_task()
+                if current is None or current.cancelling():
+                    raise
             finally:
                 for transport in self._agents:  # aiortc forgets some when it is interrupted, or fails
                     await transport.stop()
@@ -389,52 +455,6 @@ class Engine(aiortc.RTCPeerConnection):
         finally:
             for agent in self._agents.values():
                 agent.abort()
-
-
-def guard(emitter: Any) -> None:
-    """Report what a user's listener on one of aiortc's objects raises, instead of letting it end aiortc's own work.
-
-    An emitter of aiortc hands such an exception to its listeners for "error", and raises it if there are none.
-    """
-
-    def report(error: BaseException) -> None:
-        asyncio.get_running_loop().call_exception_handler(
-            {"message": f"a listener of {type(emitter).__name__} failed", "exception": error}
-        )
-
-    emitter.on("error", report)
-
-
-def hold_back(channel: aiortc.RTCDataChannel, wanted: Callable[[], bool]) -> Callable[[], None]:
-    """Keep what a channel emits that the remote side has opened; call what is returned to announce it as open.
-
-    aiortc tells nobody that such a channel is open, and hands over what came in the same packet at once. What was kept
-    is dropped if the channel ends when it is not *wanted* any more.
-    """
-    emit = channel.emit
-    kept: list[tuple[Any, ...]] = []
-
-    def keep(event: str, *given: Any) -> bool:
-        if event == "close" and not wanted():
-            kept.clear()
-        kept.append((event, *given))
-        if event == "close":  # aiortc takes all listeners away after this one
-            release()
-        return True
-
-    def release() -> None:
-        if channel.emit is keep:
-            del channel.emit
-            for each in kept:
-                emit(*each)
-
-    def announce() -> None:
-        if channel.readyState == "open":
-            kept.insert(0, ("open",))
-        release()
-
-    channel.emit = keep  # type: ignore[method-assign]
-    return announce
 
 
 def _transport(carrier: Carrier) -> aiortc.RTCDtlsTransport:
@@ -457,16 +477,3 @@ def _now(coroutine: Coroutine[Any, Any, T]) -> T:
         return result.value  # type: ignore[no-any-return]
     coroutine.close()
     raise RuntimeError("aiortc waits where it did not wait before; this version of it is not supported")
-
-
-class _CountedInBytes(str):
-    """A text whose length is that of its UTF-8."""
-
-    def __len__(self) -> int:
-        return len(self.encode())
-
-
-def utf8(text: Any) -> str:
-    """*text* for a data channel's label or protocol, whose length aiortc sends in characters where bytes are meant."""
-    text = usv_string(text)
-    return text if text.isascii() else _CountedInBytes(text)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sized
 from typing import Any
 
 from ._errors import ArgumentTypeError
-from ._webidl import members
+from ._webidl import enforced, members, usv_string
 
 _MEMBERS = ("ordered", "maxPacketLifeTime", "maxRetransmits", "protocol", "negotiated", "id")
 _NUMBERS = ("maxPacketLifeTime", "maxRetransmits", "id")
@@ -40,11 +39,20 @@ def check_channel(label: Sized, options: Mapping[str, Any]) -> None:
 
 
 def _enforced(value: Any, what: str) -> int:
-    """An unsigned short (Web IDL "[EnforceRange]"): TypeError for what is no number, or out of range."""
-    try:
-        number = float((value.strip() or 0) if isinstance(value, str) else value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not -1 < number < _LONGEST + 1:  # fractions are cut off, and nan is nowhere
+    number = enforced(value, _LONGEST)
+    if number is None:
         raise ArgumentTypeError(f"{what} is not a number from 0 to {_LONGEST}: {value!r}")
-    return int(number)
+    return number
+
+
+class _CountedInBytes(str):
+    """A text whose length is that of its UTF-8."""
+
+    def __len__(self) -> int:
+        return len(self.encode())
+
+
+def utf8(text: Any) -> str:
+    """*text* for a data channel's label or protocol, whose length aiortc sends in characters where bytes are meant."""
+    text = usv_string(text)
+    return text if text.isascii() else _CountedInBytes(text)

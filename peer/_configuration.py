@@ -20,7 +20,7 @@ from ._errors import (
     NotSupportedError,
     URLSyntaxError,
 )
-from ._webidl import dom_string, enforced_octet, members
+from ._webidl import dom_string, enforced, members
 
 _MEMBERS = (
     "bundlePolicy",
@@ -135,7 +135,7 @@ def _members(given: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
     for certificate in init["certificates"]:
         if not isinstance(certificate, RTCCertificate):
             raise ArgumentTypeError(f"{certificate!r} is not an RTCCertificate")
-    size = enforced_octet(init["iceCandidatePoolSize"])
+    size = enforced(init["iceCandidatePoolSize"], 255)
     if size is None:
         raise ArgumentTypeError(f"iceCandidatePoolSize is {init['iceCandidatePoolSize']!r}, which is not 0 to 255")
     init["iceCandidatePoolSize"] = size

@@ -10,9 +10,8 @@ import aiortc
 import aiortc.sdp
 
 from . import _remote
-from ._aiortc import utf8
 from ._candidate import RTCIceCandidate
-from ._channel import channel_options, check_channel
+from ._channel import channel_options, check_channel, utf8
 from ._configuration import configuration
 from ._description import Description, RTCSessionDescription, description_init
 from ._errors import ArgumentTypeError, InvalidStateError, NotSupportedError, translated

@@ -21,10 +21,11 @@ import aiortc.events
 
 from . import _remote
 from ._agent import credentials
-from ._aiortc import Engine, guard, hold_back
+from ._aiortc import Engine
 from ._bundle import accept, bundle_only, bundled, regroup, reject, shared
 from ._configuration import Configuration, changed_configuration
 from ._description import Description, RTCSessionDescription, restarting, trickling, ufrags, without_candidates
+from ._emitters import guard, hold_back
 from ._errors import InvalidAccessError, InvalidModificationError, NotSupportedError, OperationError, translated
 from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
 from ._negotiation import negotiation_needed
@@ -92,9 +93,11 @@ class Session:
         """Set a local description (webrtc-pc 4.4.2)."""
         type = _supported(init.get("type") or implied_type(self.signaling_state))
         sdp = init.get("sdp", "")
-        if sdp and sdp != self._last_created[type]:
+        if type != "rollback" and sdp and sdp != self._last_created[type]:
             raise InvalidModificationError(f"this is not the {type} that was created last")
         signaling_state(self.signaling_state, "local", type)
+        if type == "rollback":
+            return self._roll_back("setLocalDescription", "local")
         if type == "offer":
             return self._tasks.run("setLocalDescription", partial(self._set_local_offer, sdp))
         answer = Description("answer", sdp or self._create("answer").sdp)
@@ -107,10 +110,14 @@ class Session:
     def set_remote(self, init: Mapping[str, str]) -> Promise[None]:
         """Set a remote description (webrtc-pc 4.4.2)."""
         type = _supported(init["type"])
-        signaling_state(self.signaling_state, "remote", type)
+        if type == "rollback":
+            signaling_state(self.signaling_state, "remote", type)
+            return self._roll_back("setRemoteDescription", "remote")
+        glare = type == "offer" and self.signaling_state == "have-local-offer"
+        signaling_state("stable" if glare else self.signaling_state, "remote", type)
         description = Description(type, init.get("sdp", ""))
         description.check()
-        last = self.pending_remote or self.pending_local or self.current_local
+        last = self.pending_remote or (None if glare else self.pending_local) or self.current_local
         description.name([section.mid or "" for section in last.sections] if last else [])
         if not self.engine.parses(_bare(description)):
             raise OperationError(f"the {type} has a line that does not parse")
@@ -120,7 +127,7 @@ class Session:
             raise InvalidAccessError("the answer restarts ICE, which the offer does not")
         return self._in_parallel(
             "setRemoteDescription",
-            self._apply_remote(description),
+            self._yield_to(description) if glare else self._apply_remote(description),
             partial(self._set_remote, description),
         )
 
@@ -289,6 +296,19 @@ class Session:
                 RTCTrackEvent("track", receiver=found.receiver, track=found.track, transceiver=found.transceiver)
             )
 
+    def _roll_back(self, what: str, side: str) -> Promise[None]:
+        return self._in_parallel(what, self.engine.take_back(), lambda _: self._set_back(side))
+
+    async def _yield_to(self, offer: Description) -> list[aiortc.events.RTCTrackEvent]:
+        """Both sides have offered at once: take ours back, then apply theirs."""
+        await self._roll_back("setRemoteDescription", "local")
+        return await self._apply_remote(offer)
+
+    def _set_back(self, side: str) -> None:
+        self.pending_local = self.pending_remote = None
+        self.transports.withdraw(self.current_local, self.current_remote)
+        self._negotiated(side, "rollback")
+
     def _negotiated(self, side: str, type: str) -> None:
         state = signaling_state(self.signaling_state, side, type)
         if state == "stable":
@@ -348,7 +368,8 @@ class Session:
             await self.transports.shut_down()
         except Exception as error:
             ended.reject(error)
-        ended.resolve(None)
+        finally:  # also when the loop ends, and this is cancelled
+            ended.resolve(None)
 
 
 def _bare(description: Description) -> str:
@@ -360,7 +381,7 @@ def _bare(description: Description) -> str:
 
 
 def _supported(type: str) -> str:
-    if type in ("rollback", "pranswer"):
+    if type == "pranswer":
         raise NotSupportedError(f"descriptions of type {type} are not supported")
     return type
 

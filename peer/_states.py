@@ -15,8 +15,10 @@ _SIGNALING = {
     ("stable", "remote", "offer"): "have-remote-offer",
     ("have-local-offer", "local", "offer"): "have-local-offer",
     ("have-local-offer", "remote", "answer"): "stable",
+    ("have-local-offer", "local", "rollback"): "stable",
     ("have-remote-offer", "remote", "offer"): "have-remote-offer",
     ("have-remote-offer", "local", "answer"): "stable",
+    ("have-remote-offer", "remote", "rollback"): "stable",
 }
 
 

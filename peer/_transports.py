@@ -118,8 +118,7 @@ class Transports:
     def described_locally(self, description: Description) -> None:
         """A local description was set: its transports have parameters and a role, and begin to gather."""
         for index, media in self.owners(description).items():
-            section, slots = description.sections[index], media.agent.slots
-            ufrag, password = section.ufrag or "", section.password or ""
+            slots, (ufrag, password) = media.agent.slots, _credentials(description, index)
             slots.local_parameters = RTCIceParameters(ufrag, password)
             media.agent.announce(ufrag, password)
             if slots.role == "unknown" and description.type == "offer":
@@ -137,12 +136,21 @@ class Transports:
         """A remote description was set: its transports have parameters and a role."""
         restarted = credentials()  # the same for all m-lines, as in an offer of ours
         for index, media in self.owners(description).items():
-            section, slots = description.sections[index], media.agent.slots
-            ufrag, password = section.ufrag or "", section.password or ""
+            slots, (ufrag, password) = media.agent.slots, _credentials(description, index)
             slots.remote_parameters = RTCIceParameters(ufrag, password)
             media.agent.expect(ufrag, password, restarted)
             if slots.role == "unknown" and description.type == "offer":
                 slots.role = "controlling" if media.agent.ice_controlling else "controlled"
+        self._drop_closed()
+
+    def withdraw(self, local: Description | None, remote: Description | None) -> None:
+        """The pending offer was taken back; *local* and *remote* are the current descriptions."""
+        for media in self._media().values():
+            media.agent.withdraw()
+        if local is not None and remote is not None:
+            for index, media in self.owners(local).items():
+                media.agent.slots.local_parameters = RTCIceParameters(*_credentials(local, index))
+                media.agent.slots.remote_parameters = RTCIceParameters(*_credentials(remote, index))
         self._drop_closed()
 
     def begin_checks(self) -> None:
@@ -334,6 +342,11 @@ class Transports:
             if agent.state == "closed" and agent.slots.state != "closed":
                 self._tasks.post(partial(self._set_ice_state, agent, "closed", None))
                 self._report(partial(self.gathering.dropped, agent))
+
+
+def _credentials(description: Description, index: int) -> tuple[str, str]:
+    section = description.sections[index]
+    return section.ufrag or "", section.password or ""
 
 
 def _known(candidates: Iterable[RTCIceCandidate], wanted: CandidateAttribute) -> RTCIceCandidate | None:

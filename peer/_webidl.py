@@ -67,13 +67,13 @@ def unsigned_short(value: object) -> int:
     return int(number) % 65536 if math.isfinite(number) else 0
 
 
-def enforced_octet(value: object) -> int | None:
-    """Return the value as an octet, 0 to 255 (Web IDL "octet" with [EnforceRange]), or None where a browser throws.
+def enforced(value: object, largest: int) -> int | None:
+    """Return the value as an integer from 0 to *largest* (Web IDL [EnforceRange]), or None where a browser throws.
 
     What is out of range is not wrapped around, and what is no number is not 0.
     """
     number = _to_number(value)
-    return int(number) if -1 < number < 256 else None
+    return int(number) if -1 < number < largest + 1 else None
 
 
 def nullable(convert: Callable[[object], _T], value: object) -> _T | None:

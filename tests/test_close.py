@@ -164,6 +164,20 @@ def test_a_loop_may_end_while_a_connection_is_being_closed(turns):
     assert reports == []
 
 
+def test_a_program_with_open_connections_can_be_interrupted():
+    def interrupt():
+        raise KeyboardInterrupt
+
+    async def main():
+        async with open_peers(None, None) as (offerer, answerer):
+            await connect(offerer, answerer)
+            asyncio.get_running_loop().call_soon(interrupt)
+            await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+
+
 async def test_a_connection_stays_open_when_the_other_side_closes():
     async with open_peers(None, None) as (offerer, answerer):
         channel = await connect(offerer, answerer)

@@ -20,14 +20,16 @@ STATES = (
     "have-remote-pranswer",
     "closed",
 )
-# The drawing in webrtc-pc 4.3.1 and RFC 9429, section 3.2, without provisional answers and without rollback.
+# The drawing in webrtc-pc 4.3.1 and RFC 9429, section 3.2, without provisional answers.
 TRANSITIONS = {
     ("stable", "local", "offer"): "have-local-offer",
     ("stable", "remote", "offer"): "have-remote-offer",
     ("have-local-offer", "local", "offer"): "have-local-offer",
     ("have-local-offer", "remote", "answer"): "stable",
+    ("have-local-offer", "local", "rollback"): "stable",
     ("have-remote-offer", "remote", "offer"): "have-remote-offer",
     ("have-remote-offer", "local", "answer"): "stable",
+    ("have-remote-offer", "remote", "rollback"): "stable",
 }
 
 

@@ -4,7 +4,7 @@ from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from peer._webidl import ABSENT, dom_string, enforced_octet, members, nullable, unsigned_short, usv_string
+from peer._webidl import ABSENT, dom_string, enforced, members, nullable, unsigned_short, usv_string
 
 
 class Word(enum.StrEnum):
@@ -213,9 +213,9 @@ def test_an_unsigned_short_takes_everything(value, expected):
     ],
     ids=ascii,
 )
-def test_an_enforced_octet_takes_what_is_in_range(value, expected):
-    assert enforced_octet(value) == expected
-    assert type(enforced_octet(value)) is type(expected)
+def test_an_enforced_range_takes_what_is_in_range(value, expected):
+    assert enforced(value, 255) == expected
+    assert type(enforced(value, 255)) is type(expected)
 
 
 def test_a_nullable_type_keeps_null_and_converts_the_rest():
