@@ -26,7 +26,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aioice
-from aioice import ice, mdns, stun
+from aioice import ice, mdns, stun, turn
 
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
 from ._configuration import IceServer
@@ -50,6 +50,7 @@ _UNLISTED = {
     ),
     mdns: ("is_mdns_hostname",),
     stun: ("TransactionFailed", "TransactionTimeout"),
+    turn: ("TurnTransport",),
 }
 require("aioice", _UNLISTED)
 require(
@@ -86,6 +87,7 @@ require(
         ),
         ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
         ice.StunProtocol: ("request", "send_stun", "transactions"),
+        turn.TurnTransport: ("_TurnTransport__inner_protocol",),
     },
 )
 
@@ -346,6 +348,16 @@ class Generation(aioice.Connection):
             self.local_username,
             self.remote_username,
         )
+
+    @property
+    def sending_address(self) -> str | None:
+        """The address of this host that the pair sends from: to the remote side, or to the TURN server."""
+        if self.pair is None:
+            return None
+        transport: Any = self.pair.protocol.transport
+        if isinstance(transport, turn.TurnTransport):
+            transport = transport._TurnTransport__inner_protocol.transport  # type: ignore[attr-defined]
+        return str(transport.get_extra_info("sockname")[0])
 
     @property
     def usable(self) -> bool:
