@@ -66,9 +66,9 @@ class Network:
                 self.add(side, link, subnet.format(number))
             self.up(side, link)
 
-    def add(self, side: str, link: str, address: str, *flags: str) -> None:
-        """Give the host an address, with the length of its prefix. It can be used at once."""
-        flags = flags or (("nodad",) if ":" in address else ())
+    def add(self, side: str, link: str, address: str, *, at_once: bool = True) -> None:
+        """Give the host an address, with the length of its prefix, to be used *at_once*, which in IPv6 is unusual."""
+        flags = ["nodad"] if ":" in address and at_once else []
         self._ip(side, "address", "add", address, "dev", link, *flags)
 
     def remove(self, side: str, link: str, address: str) -> None:
