@@ -123,14 +123,12 @@ class Host:
             self.tell("open")
 
     def _watch_pair(self) -> None:
-        transport = self._peer.sctp.transport.iceTransport
-        if transport.onselectedcandidatepairchange is None:
-            transport.onselectedcandidatepairchange = lambda event: self.tell("pair", _addresses(transport))
+        self._peer.sctp.transport.iceTransport.onselectedcandidatepairchange = lambda event: self._tell_pair()
 
-
-def _addresses(transport: Any) -> list[str | None]:
-    pair = transport.getSelectedCandidatePair()
-    return [pair.local.address, pair.remote.address]
+    def _tell_pair(self) -> None:
+        (media,) = self._peer._session.engine.media().values()
+        pair = media.agent.selected_pair  # users do not see the address of a candidate that was not signalled yet
+        self.tell("pair", [pair.local.address, pair.remote.address])
 
 
 async def main() -> None:
