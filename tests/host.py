@@ -5,7 +5,7 @@ It talks in lines of JSON, each with two items, what and a value, over the socke
     told     offer          make a channel with these options, and offer
              restart        restart ICE, and offer
              watch          watch the interfaces, every so many seconds; when that restarts ICE, offer
-             talk           send messages over the channel, each with the next number
+             talk           send messages over the channel, each with the next number, one every so many seconds
              hush           stop to talk
              signal         what the other side has signalled: a description or a candidate
     tells    signal         what the other side is to be told
@@ -32,8 +32,6 @@ from typing import Any
 
 from peer import RTCPeerConnection, watch_interfaces
 from peer._timing import shortened
-
-PAUSE = 0.005  # between two messages
 
 
 class Peer(RTCPeerConnection):
@@ -86,7 +84,7 @@ class Host:
             case "watch":
                 self.spawn(watch_interfaces(self._peer, interval=value))
             case "talk":
-                self._talk = self.spawn(self._say())
+                self._talk = self.spawn(self._say(value))
             case "hush":
                 self._talk.cancel()
                 self.tell("said", self._said)
@@ -109,11 +107,11 @@ class Host:
         if value["type"] == "offer":
             await self.offer()  # or rather, answer
 
-    async def _say(self) -> None:
+    async def _say(self, pause: float) -> None:
         while True:
             self._channel.send(str(self._said))
             self._said += 1
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
 
     def _use(self, channel: Any) -> None:
         self._channel = channel

@@ -13,12 +13,12 @@ FAILING = {"consent_interval": 0.2, "consent_expires": 1.5}
 FIRST, SECOND = "10.0.1.{}/24", "10.0.2.{}/24"
 
 
-async def connect(a: Host, b: Host, **options: object) -> None:
-    """Connect, with a channel of these options, and let both sides talk over it."""
+async def connect(a: Host, b: Host, *, pause: float = 0.005, **options: object) -> None:
+    """Connect, with a channel of these options, and let both sides talk over it, with pauses of so many seconds."""
     await a.tell("offer", options)
     await asyncio.gather(a.tells("open"), b.tells("open"))
     for host in (a, b):
-        await host.tell("talk")
+        await host.tell("talk", pause)
 
 
 async def assert_all_heard(a: Host, b: Host) -> None:
@@ -187,7 +187,7 @@ async def test_connections_close_on_a_dead_link(network: Network):
 async def test_forty_dead_seconds_lose_nothing(network: Network):
     network.link("one", FIRST)
     async with network.hosts() as (a, b):  # with the durations of the RFCs
-        await connect(a, b)
+        await connect(a, b, pause=0.05)
         network.cut("one")
         await asyncio.gather(*[host.tells("ice", "failed") for host in (a, b)], asyncio.sleep(40))
         network.mend("one")
