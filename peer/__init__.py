@@ -27,6 +27,7 @@ from ._events import (
     RTCTrackEvent,
 )
 from ._ice_transport import RTCIceCandidatePair, RTCIceTransport
+from ._interfaces import watch_interfaces
 
 __version__ = "0.1.0"
 
@@ -49,4 +50,5 @@ __all__ = [
     "RTCPeerConnectionIceEvent",
     "RTCSessionDescription",
     "RTCTrackEvent",
+    "watch_interfaces",
 ]

@@ -159,6 +159,11 @@ class Agent:
         """The pair that datagrams are sent on."""
         return self._selected.selected_pair if self._selected else None
 
+    @property
+    def sending_address(self) -> str | None:
+        """The address of this host that datagrams are sent from."""
+        return self._selected.sending_address if self._selected else None
+
     def checked_pairs(self) -> list[CheckedPair]:
         """The check lists of the generations there are."""
         return [pair for generation in self._generations for pair in generation.checked_pairs()]

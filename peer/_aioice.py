@@ -26,7 +26,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aioice
-from aioice import ice, mdns, stun
+from aioice import ice, mdns, stun, turn
 
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
 from ._configuration import IceServer
@@ -50,6 +50,7 @@ _UNLISTED = {
     ),
     mdns: ("is_mdns_hostname",),
     stun: ("TransactionFailed", "TransactionTimeout"),
+    turn: ("TurnTransport",),
 }
 require("aioice", _UNLISTED)
 require(
@@ -86,6 +87,7 @@ require(
         ),
         ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
         ice.StunProtocol: ("request", "send_stun", "transactions"),
+        turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol"),
     },
 )
 
@@ -346,6 +348,16 @@ class Generation(aioice.Connection):
         )
 
     @property
+    def sending_address(self) -> str | None:
+        """The address of this host that the pair sends from: to the remote side, or to the TURN server."""
+        if self.pair is None:
+            return None
+        transport: Any = self.pair.protocol.transport
+        if isinstance(transport, turn.TurnTransport):
+            transport = transport._TurnTransport__inner_protocol.transport  # type: ignore[attr-defined]
+        return str(transport.get_extra_info("sockname")[0])
+
+    @property
     def usable(self) -> bool:
         """Whether datagrams can be sent: a pair was nominated, and consent was not lost."""
         return bool(self._nominated)
@@ -465,7 +477,20 @@ class Generation(aioice.Connection):
             task.cancel()
         if self._work:
             await asyncio.wait(self._work)
+        await self._return_allocations()
         await self.close()
+
+    async def _return_allocations(self) -> None:
+        """Tell TURN servers that we are done: all at once, and not for ever; aioice would ask each for a minute."""
+        farewells: list[asyncio.Task[None]] = []
+        for protocol in self._protocols:
+            if isinstance(protocol.transport, turn.TurnTransport):
+                protocol.transport.close()
+                farewells.append(protocol.transport._TurnTransport__close_task)  # type: ignore[attr-defined]
+        if farewells:
+            _, unanswered = await asyncio.wait(farewells, timeout=self.timing.servers)
+            for farewell in unanswered:
+                farewell.cancel()  # which closes the socket
 
     def abort(self) -> None:
         """Close the sockets without waiting: for a loop that ends while :meth:`shut_down` is under way."""

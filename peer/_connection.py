@@ -18,6 +18,7 @@ from ._errors import ArgumentTypeError, InvalidStateError, NotSupportedError, tr
 from ._events import EventTarget, event_handler
 from ._promise import Promise, promised, rejected, resolved
 from ._session import Session
+from ._transports import Transports
 from ._webidl import members as _members
 
 T = TypeVar("T")
@@ -406,6 +407,11 @@ class RTCPeerConnection(EventTarget):
 
 
 _configuration = configuration  # the constructor's argument has the same name
+
+
+def transports_of(pc: RTCPeerConnection) -> Transports:
+    """What is behind *pc*, for other modules of this package."""
+    return pc._session.transports  # noqa: SLF001 - for this module it is no secret
 
 
 def _value(description: Description | None) -> RTCSessionDescription | None:

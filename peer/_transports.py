@@ -49,6 +49,7 @@ class Transports:
         self.gathering = Gathering()  # changes with what the agents find
         self.ice_connection_state = "new"  # changes with the states of the ICE transports, and in close()
         self.connection_state = "new"  # changes with the states of the ICE and DTLS transports, and in close()
+        self.closed = asyncio.Event()  # set in close()
         self.on_complete: list[Callable[[], None]] = []  # called, and emptied, when gathering is complete
         self.configuration = configuration  # changes with setConfiguration
         self._foundations = Foundations()
@@ -203,6 +204,11 @@ class Transports:
                 owners.setdefault(known.agent, (index, known))
         return dict(owners.values())
 
+    def sending_addresses(self) -> frozenset[str]:
+        """The addresses of this host that the transports send from."""
+        found = {m.agent.sending_address for m in self._media().values()}
+        return frozenset(address for address in found if address is not None)
+
     def stats(self, reported: Iterable[tuple[Agent, RTCTransportStats]]) -> list[RTCStats]:
         """The entries of the transports that are negotiated; *reported* is what aiortc says of all."""
         return [
@@ -215,6 +221,7 @@ class Transports:
     def close(self) -> None:
         """Enter the last state; nothing is fired."""
         self.ice_connection_state = self.connection_state = "closed"
+        self.closed.set()
         for media in self._media().values():
             media.agent.slots.state = "closed"
             media.agent.slots.fire = to_nobody

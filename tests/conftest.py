@@ -17,6 +17,7 @@ from unittest import mock
 
 import pytest
 from browsers import COMMANDS, Browser, Page, find
+from networks import Network, missing_commands, obstacle
 from servers import coturn, turnserver
 
 _MISSING = pytest.StashKey[dict[str, str]]()
@@ -45,8 +46,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def missing(request: pytest.FixtureRequest, what: str, commands: Sequence[str]) -> NoReturn:
+    """One of the *commands* would do, but there is none: see :func:`lacking`."""
+    names = " or ".join(commands)
+    lacking(request, what, f"no {names} on PATH; sh tests/install_packages.sh installs it where apt-get may")
+
+
+def lacking(request: pytest.FixtureRequest, what: str, reason: str) -> NoReturn:
     """Skip the test for want of *what*, loudly; where CI is "true", fail it."""
-    reason = f"no {' or '.join(commands)} on PATH; sh tests/install_packages.sh installs it where apt-get may"
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     request.config.stash.setdefault(_MISSING, {})[what] = reason
@@ -149,3 +155,15 @@ def silent_server() -> Iterator[str]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         yield f"stun:127.0.0.1:{silent.getsockname()[1]}"
+
+
+@pytest.fixture
+def network(request: pytest.FixtureRequest) -> Iterator[Network]:
+    """Two hosts, and no link between them yet."""
+    for command in missing_commands():
+        missing(request, "networks", [command])
+    reason = obstacle()
+    if reason is not None:
+        lacking(request, "networks", reason)
+    with Network() as network:
+        yield network

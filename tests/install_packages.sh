@@ -1,11 +1,13 @@
 #!/bin/sh
-# Install what the tests talk to, where it is missing and we may: two browsers and a TURN server. The tests say what is
-# still missing.
+# Install what the tests talk to and work with, where it is missing and we may: two browsers, a TURN server, and what
+# makes networks. The tests say what is still missing.
 set -u
 missing=""
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v firefox-esr >/dev/null || command -v firefox >/dev/null || missing="$missing firefox-esr"
 command -v turnserver >/dev/null || missing="$missing coturn"
+command -v ip >/dev/null || missing="$missing iproute2"
+command -v nft >/dev/null || missing="$missing nftables"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "install_packages: cannot install$missing here (that takes root and apt-get)" >&2

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from peers import Log, negotiate, open_peers, opened, trickle
-from servers import mapping_server
+from servers import coturn, mapping_server
+
+from peer._connection import transports_of
 
 
 async def connect(offerer, answerer):
@@ -23,6 +26,7 @@ async def test_relay_only_connects_over_the_relay(turn, transport):
     async with open_peers(configuration, configuration) as (offerer, answerer):
         logs = Log(offerer), Log(answerer)
         await connect(offerer, answerer)
+        assert transports_of(offerer).sending_addresses() == {"127.0.0.1"}  # that on the way to the server
         for log in logs:
             (found, end, null) = log.of("icecandidate")
             candidate = found["candidate"]
@@ -37,6 +41,17 @@ async def test_a_relay_that_only_one_side_has_is_enough(turn):
         await connect(offerer, answerer)
     async with open_peers(None, relay) as (offerer, answerer):
         await connect(offerer, answerer)
+
+
+async def test_a_connection_closes_though_its_relays_are_out_of_reach(turn):
+    with contextlib.ExitStack() as until_gone:
+        server = until_gone.enter_context(coturn())
+        relayed = {"iceServers": [server], "iceTransportPolicy": "relay"}
+        async with open_peers(relayed, None, servers=0.5) as peers:
+            await connect(*peers)
+            await peers[0].gathering_complete()
+            until_gone.close()
+    # aioice alone would ask for longer than a test may take.
 
 
 async def test_several_servers_are_asked_and_the_dead_do_not_delay_the_living(turn, silent_server):

@@ -59,7 +59,7 @@ def members(cls):
             yield from ((name, member) for name, member in vars(base).items() if not name.startswith("_"))
 
 
-@pytest.mark.parametrize("name", sorted(set(peer.__all__) - FOREIGN))
+@pytest.mark.parametrize("name", [name for name in peer.__all__ if name not in FOREIGN and name[0].isupper()])
 def test_a_public_class_and_its_public_members_are_explained(name):
     cls = getattr(peer, name)
     assert inspect.getdoc(cls)

@@ -1,0 +1,219 @@
+"""Networks that move: two hosts in network namespaces of their own, and links between them that can be cut and mended.
+
+Two hosts, "a" and "b". A link is a pair of virtual Ethernet interfaces with the same name in both, and a subnet of its
+own. Takes root, iproute2 and nftables; nothing outside the namespaces changes, and with them all is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = ("ip", "nft")
+SIDES = ("a", "b")
+
+
+def obstacle() -> str | None:
+    """Why there can be no network here, if that is so; but for missing commands."""
+    if os.geteuid() != 0:
+        return "network namespaces take root"
+    try:
+        with Network() as network:
+            network.link("probe")
+            network.cut("probe")
+    except subprocess.CalledProcessError as error:
+        return f"no network namespaces here: {error.stderr.strip()}"
+    return None
+
+
+class Network:
+    """Two hosts; their links come with :meth:`link`. A context manager: at its end all is removed."""
+
+    def __init__(self) -> None:
+        self._namespaces = {side: f"peer-{os.getpid()}-{side}" for side in SIDES}
+
+    def __enter__(self) -> Network:
+        try:
+            for namespace in self._namespaces.values():
+                _run("ip", "netns", "add", namespace)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for namespace in self._namespaces.values():
+            if Path("/run/netns", namespace).exists():
+                _run("ip", "netns", "delete", namespace)
+
+    def link(self, link: str, *subnets: str) -> None:
+        """Add a link. In each of the *subnets*, such as "10.0.1.{}/24", a is 1 and b is 2."""
+        a, b = self._namespaces.values()
+        _run("ip", "link", "add", link, "netns", a, "type", "veth", "peer", "name", link, "netns", b)
+        for number, side in enumerate(SIDES, 1):
+            for subnet in subnets:
+                self.add(side, link, subnet.format(number))
+            self.up(side, link)
+
+    def add(self, side: str, link: str, address: str, *, at_once: bool = True) -> None:
+        """Give the host an address, with the length of its prefix, to be used *at_once*, which in IPv6 is unusual."""
+        flags = ["nodad"] if ":" in address and at_once else []
+        self._ip(side, "address", "add", address, "dev", link, *flags)
+
+    def remove(self, side: str, link: str, address: str) -> None:
+        """Take an address from the host."""
+        self._ip(side, "address", "del", address, "dev", link)
+
+    def route(self, side: str, link: str, destination: str) -> None:
+        """Let the host reach *destination* over the link."""
+        self._ip(side, "route", "add", destination, "dev", link)
+
+    def down(self, side: str, link: str) -> None:
+        """Take the host's interface down, of which it knows at once."""
+        self._ip(side, "link", "set", link, "down")
+
+    def up(self, side: str, link: str) -> None:
+        """Bring the host's interface up."""
+        self._ip(side, "link", "set", link, "up")
+
+    def cut(self, link: str) -> None:
+        """Drop all that is sent over the link, of which the hosts know nothing."""
+        self._drop(link, "")
+
+    def lose(self, link: str, every: int) -> None:
+        """Drop one of so many packets in each direction."""
+        self._drop(link, f"numgen inc mod {every} 0")
+
+    def mend(self, link: str) -> None:
+        """Undo :meth:`cut` or :meth:`lose`."""
+        for side in SIDES:
+            self._nft(side, f"delete table netdev {link}")
+
+    def _drop(self, link: str, condition: str) -> None:
+        for side in SIDES:
+            chain = f"chain arriving {{ type filter hook ingress device {link} priority 0; {condition} drop; }};"
+            self._nft(side, f"table netdev {link} {{ {chain} }}")
+
+    def _nft(self, side: str, rules: str) -> None:
+        _run("ip", "netns", "exec", self._namespaces[side], "nft", rules)
+
+    def _ip(self, side: str, *arguments: str) -> None:
+        _run("ip", "-n", self._namespaces[side], *arguments)
+
+    @contextlib.asynccontextmanager
+    async def hosts(self, **seconds: float) -> AsyncIterator[tuple[Host, Host]]:
+        """Run a peer on both hosts, with these durations of ICE. They signal to each other whatever the links do."""
+        with contextlib.ExitStack() as processes:
+            hosts = [
+                Host(side, *processes.enter_context(_process(namespace, seconds)))
+                for side, namespace in self._namespaces.items()
+            ]
+            a, b = hosts
+            tasks = [asyncio.create_task(one.listen(other)) for one, other in ((a, b), (b, a))]
+            try:
+                yield a, b
+            finally:
+                for host in hosts:
+                    await host.leave()
+                await asyncio.gather(*tasks)
+        assert [host.of("error") for host in hosts] == [[], []]
+
+
+class Host:
+    """A peer on a host: what it tells, and how it is told; see host.py."""
+
+    def __init__(self, side: str, socket: socket.socket) -> None:
+        self.side = side
+        self.log: list[tuple[str, Any]] = []  # all that it told
+        self._socket = socket
+        self._connected = asyncio.Event()
+        self._writer: asyncio.StreamWriter
+        self._ended = False
+        self._told = asyncio.Event()  # set whenever it tells something
+
+    async def listen(self, other: Host) -> None:
+        """Note what it tells, and tell *other* what it signals, until it has ended."""
+        reader, self._writer = await asyncio.open_connection(sock=self._socket)
+        self._connected.set()
+        async for line in reader:
+            what, value = json.loads(line)
+            if what == "signal":
+                await other.tell("signal", value)
+            else:
+                self.log.append((what, value))
+                self._told.set()
+        self._ended = True
+        self._told.set()
+        self._writer.close()
+
+    async def tell(self, what: str, value: Any = None) -> None:
+        await self._connected.wait()
+        self._writer.write(json.dumps([what, value]).encode() + b"\n")
+
+    async def leave(self) -> None:
+        """Let it close its connection and end."""
+        await self._connected.wait()
+        with contextlib.suppress(OSError):  # it has ended
+            self._writer.write_eof()
+
+    def of(self, what: str) -> list[Any]:
+        """The values that it told of this kind."""
+        return [value for kind, value in self.log if kind == what]
+
+    async def until(self, what: str, condition: Callable[[list[Any]], bool]) -> list[Any]:
+        """Wait until the values that it told of this kind fulfil *condition*; return them."""
+        while not condition(self.of(what)):
+            assert not self._ended, f"{self.side} has ended: {self.log}"
+            self._told.clear()
+            await self._told.wait()
+        return self.of(what)
+
+    async def tells(self, what: str, value: Any = None, times: int = 1) -> None:
+        """Wait until it has told this so many times."""
+        await self.until(what, lambda values: values.count(value) >= times)
+
+
+@contextlib.contextmanager
+def _process(namespace: str, seconds: dict[str, float]) -> Iterator[tuple[socket.socket]]:
+    """Run host.py; gives the socket to talk to it. It must end within seconds, and complain of nothing."""
+    ours, theirs = socket.socketpair()
+    complaints: IO[str]
+    with tempfile.TemporaryFile("w+") as complaints, ours:
+        with theirs:
+            python = [sys.executable, "-W", "error", "-m", "tests.host", json.dumps(seconds)]
+            process = subprocess.Popen(
+                ["ip", "netns", "exec", namespace, *python],
+                cwd=ROOT,
+                stdin=theirs,
+                stdout=complaints,
+                stderr=complaints,
+            )
+        try:
+            yield (ours,)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.wait()
+            complaints.seek(0)
+            said = complaints.read()
+        assert said == ""
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=10)
+
+
+def missing_commands() -> list[str]:
+    """The commands that are not installed."""
+    return [command for command in COMMANDS if shutil.which(command) is None]
