@@ -292,6 +292,7 @@ class Transports:
         events = []
         if pair is not None:
             slots.selected_pair = self._pair(agent, pair)
+            slots.pair_changes += 1
             events.append(Event("selectedcandidatepairchange"))
         if state != slots.state:
             slots.state = state
