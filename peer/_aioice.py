@@ -104,7 +104,7 @@ class Socket(ice.StunProtocol):
 
     def __init__(self, generation: Generation) -> None:
         super().__init__(generation)
-        self.traffic: defaultdict[tuple[str, int], Traffic] = defaultdict(Traffic)  # by whom we have asked; grows
+        self.traffic: defaultdict[tuple[str, int], Traffic] = defaultdict(Traffic)  # by the address of those we have sent to; grows
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Asyncio calls this with each datagram."""
