@@ -270,8 +270,6 @@ class Generation(aioice.Connection):
         if self._closing or len(self._remote_candidates) + self._remote_candidates_resolving >= MAX_PAIRS:
             return
         if mdns.is_mdns_hostname(theirs.host):
-            if self.relay_only:  # draft-ietf-mmusic-mdns-ice-candidates, section 3.2
-                return
             self._remote_candidates_resolving += 1  # from now on, though the task begins later
             self.spawn(self._resolve(theirs))
         else:
@@ -411,6 +409,11 @@ class Generation(aioice.Connection):
         """Nothing more may be sent on the pair that was nominated."""
         self._consent.stop()
         self._nominated.clear()
+        self._die()
+
+    def _die(self) -> None:
+        # Who goes on answering checks lets the other side believe that it is connected.
+        self._closing = True
         self.observer.over(self)
 
     # Roles
@@ -429,7 +432,7 @@ class Generation(aioice.Connection):
         super()._check_list_maybe_fail()
         if self._check_list_done and not done:
             self._stop_timers()
-            self.observer.over(self)
+            self._die()
 
     def _remote_candidates_expected(self) -> bool:
         return (

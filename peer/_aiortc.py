@@ -23,8 +23,9 @@ from aiortc.stats import RTCTransportStats
 
 from ._agent import Agent
 from ._ice_transport import RTCIceTransport
+from ._negotiation import TransceiverState
 from ._upstream import require
-from ._webidl import dom_string
+from ._webidl import usv_string
 
 T = TypeVar("T")
 Carrier = aiortc.RTCRtpTransceiver | aiortc.RTCSctpTransport  # what an m-line describes
@@ -38,6 +39,7 @@ require(
             "_RTCPeerConnection__createDtlsTransport",
             "_RTCPeerConnection__createTransceiver",
             "_RTCPeerConnection__pendingLocalDescription",
+            "_RTCPeerConnection__remoteIce",
             "_RTCPeerConnection__seenMids",
             "_RTCPeerConnection__transceivers",
             "_RTCPeerConnection__updateConnectionState",
@@ -90,6 +92,7 @@ class Engine(aiortc.RTCPeerConnection):
         self._make_agent = make_agent
         self._dtls_changed = dtls_changed
         self._agents: dict[aiortc.RTCIceTransport, Agent] = {}  # grows with each transport
+        self.created_channels = False  # whether there was ever one of ours
         self._channels: WeakSet[aiortc.RTCDataChannel] = WeakSet()  # those of ours that somebody still has
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
         self._tracks: list[aiortc.MediaStreamTrack] = []  # found by the description being applied
@@ -204,10 +207,7 @@ class Engine(aiortc.RTCPeerConnection):
         own = next((t for t in waiting if t in self._of_tracks), None)
         if own is not None and media.direction in (None, "sendrecv", "recvonly"):
             return own
-        made: aiortc.RTCRtpTransceiver = self._RTCPeerConnection__createTransceiver(  # type: ignore[attr-defined]
-            direction="recvonly", kind=media.kind
-        )
-        return made
+        return self._RTCPeerConnection__createTransceiver(direction="recvonly", kind=media.kind)
 
     def _part(self) -> None:
         """Give whatever has no m-line yet a transport of its own: the remote side does not bundle all it offers."""
@@ -254,10 +254,27 @@ class Engine(aiortc.RTCPeerConnection):
         return [*self.getTransceivers(), *([self.sctp] if self.sctp is not None else [])]
 
     async def stop(self, mids: Collection[str]) -> None:
-        """Stop the transceivers of these m-lines, which were rejected."""
+        """Stop the transceivers of these m-lines, which were rejected, and the transports that nobody else uses."""
         for transceiver in self.getTransceivers():
             if transceiver.mid in mids:
                 await transceiver.stop()
+        carriers = self._carriers
+        used = {_transport(c) for c in carriers if c.mid not in mids and not getattr(c, "stopped", False)}
+        for transport in dict.fromkeys(map(_transport, carriers)):
+            if transport not in used:
+                await transport.stop()
+                await transport.transport.stop()
+        self._forget_closed()
+
+    def _forget_closed(self) -> None:
+        """Keep aiortc from starting transports that were stopped, in which it would fail, and start no others."""
+        for carrier in self._carriers:
+            if self._is_closed(_transport(carrier)):
+                self._RTCPeerConnection__remoteIce.pop(carrier, None)  # type: ignore[attr-defined]
+
+    def _is_closed(self, transport: aiortc.RTCDtlsTransport) -> bool:
+        # aiortc calls a transport failed that was stopped while it was started.
+        return self._agents[transport.transport].state == "closed"
 
     @staticmethod
     def parses(text: str) -> bool:
@@ -276,10 +293,14 @@ class Engine(aiortc.RTCPeerConnection):
         if self.sctp is not None:
             found.append((self.sctp.mid, self.sctp.transport, False))
         return {
-            mid: Media(mid, self._agents[dtls.transport], dtls.state, stopped)
+            mid: Media(mid, self._agents[dtls.transport], "closed" if self._is_closed(dtls) else dtls.state, stopped)
             for mid, dtls, stopped in found
             if mid is not None
         }
+
+    def transceiver_states(self) -> list[TransceiverState]:
+        """What counts for negotiation of each transceiver."""
+        return [TransceiverState(t.mid, t.stopped, t.direction) for t in self.getTransceivers()]
 
     def transport_stats(self) -> list[tuple[Agent, RTCTransportStats]]:
         """What aiortc reports of each transport that an m-line uses."""
@@ -300,9 +321,16 @@ class Engine(aiortc.RTCPeerConnection):
     def createDataChannel(self, *args: Any, **options: Any) -> aiortc.RTCDataChannel:
         """Make a channel whose listeners can break nothing, and which is closed with the connection."""
         channel = super().createDataChannel(*args, **options)
+        self.created_channels = True
         self._channels.add(channel)
         guard(channel)
         return channel
+
+    def _RTCPeerConnection__createTransceiver(self, **options: Any) -> aiortc.RTCRtpTransceiver:
+        made: aiortc.RTCRtpTransceiver = super()._RTCPeerConnection__createTransceiver(**options)  # type: ignore[misc]
+        if self._is_closed(_transport(made)):  # aiortc lets it share one whose m-lines were all rejected
+            _move(made, self._RTCPeerConnection__createDtlsTransport())
+        return made
 
     def _RTCPeerConnection__createDtlsTransport(self) -> aiortc.RTCDtlsTransport:
         dtls: aiortc.RTCDtlsTransport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
@@ -326,6 +354,7 @@ class Engine(aiortc.RTCPeerConnection):
         task = asyncio.current_task()
         assert task is not None
         self._connecting.add(task)
+        self._forget_closed()
         try:
             await super()._RTCPeerConnection__connect()  # type: ignore[misc]
         except Exception as error:
@@ -376,6 +405,38 @@ def guard(emitter: Any) -> None:
     emitter.on("error", report)
 
 
+def hold_back(channel: aiortc.RTCDataChannel, wanted: Callable[[], bool]) -> Callable[[], None]:
+    """Keep what a channel emits that the remote side has opened; call what is returned to announce it as open.
+
+    aiortc tells nobody that such a channel is open, and hands over what came in the same packet at once. What was kept
+    is dropped if the channel ends when it is not *wanted* any more.
+    """
+    emit = channel.emit
+    kept: list[tuple[Any, ...]] = []
+
+    def keep(event: str, *given: Any) -> bool:
+        if event == "close" and not wanted():
+            kept.clear()
+        kept.append((event, *given))
+        if event == "close":  # aiortc takes all listeners away after this one
+            release()
+        return True
+
+    def release() -> None:
+        if channel.emit is keep:
+            del channel.emit
+            for each in kept:
+                emit(*each)
+
+    def announce() -> None:
+        if channel.readyState == "open":
+            kept.insert(0, ("open",))
+        release()
+
+    channel.emit = keep  # type: ignore[method-assign]
+    return announce
+
+
 def _transport(carrier: Carrier) -> aiortc.RTCDtlsTransport:
     return carrier.transport if isinstance(carrier, aiortc.RTCSctpTransport) else carrier.receiver.transport
 
@@ -407,5 +468,5 @@ class _CountedInBytes(str):
 
 def utf8(text: Any) -> str:
     """*text* for a data channel's label or protocol, whose length aiortc sends in characters where bytes are meant."""
-    text = dom_string(text)
+    text = usv_string(text)
     return text if text.isascii() else _CountedInBytes(text)

@@ -12,6 +12,7 @@ import aiortc.sdp
 from . import _remote
 from ._aiortc import utf8
 from ._candidate import RTCIceCandidate
+from ._channel import channel_options, check_channel
 from ._configuration import configuration
 from ._description import Description, RTCSessionDescription, description_init
 from ._errors import ArgumentTypeError, InvalidStateError, NotSupportedError, translated
@@ -24,7 +25,6 @@ T = TypeVar("T")
 
 _NEVER: Any = object()  # stands for an argument that was not given
 _TRANSCEIVER_MEMBERS = ("direction", "sendEncodings", "streams")
-_CHANNEL_MEMBERS = ("ordered", "maxPacketLifeTime", "maxRetransmits", "protocol", "negotiated", "id")
 
 
 class RTCPeerConnection(EventTarget):
@@ -49,6 +49,7 @@ class RTCPeerConnection(EventTarget):
     onicecandidateerror = event_handler("icecandidateerror")
     oniceconnectionstatechange = event_handler("iceconnectionstatechange")
     onicegatheringstatechange = event_handler("icegatheringstatechange")
+    onnegotiationneeded = event_handler("negotiationneeded")
     onsignalingstatechange = event_handler("signalingstatechange")
     ontrack = event_handler("track")
 
@@ -202,6 +203,8 @@ class RTCPeerConnection(EventTarget):
     def restartIce(self) -> None:
         """Let the next offer restart ICE (webrtc-pc 4.4.2): with new credentials and candidates, over any network.
 
+        Fires negotiationneeded.
+
         What the connection carries goes on over the old pair of candidates, as long as that works, until a new one is
         found. Restart when connectionState is failed, or before, when the network has changed.
         """
@@ -302,15 +305,23 @@ class RTCPeerConnection(EventTarget):
     ) -> aiortc.RTCDataChannel:
         """Create a data channel (webrtc-pc 6.1); the dictionary's members can be given as keywords.
 
-        They are ordered, maxPacketLifeTime (in milliseconds), maxRetransmits, protocol, negotiated and id. Raises
-        InvalidStateError once closed, and TypeError for options that contradict each other.
+        They are ordered, maxPacketLifeTime (in milliseconds), maxRetransmits, protocol, negotiated and id. An id counts
+        only for a channel that is negotiated.
+
+        Raises InvalidStateError once closed, TypeError for options that are out of range or contradict each other, and
+        OperationError for an id that is taken.
         """
+        options = channel_options(dataChannelDict, init)
         self._assert_open()
-        options = {**_members(dataChannelDict, _CHANNEL_MEMBERS, "dataChannelDict"), **init}
-        with translated(ArgumentTypeError):
-            if "protocol" in options:
-                options["protocol"] = utf8(options["protocol"])
-            return self._session.engine.createDataChannel(utf8(label), **options)
+        if "protocol" in options:
+            options["protocol"] = utf8(options["protocol"])
+        check_channel(text := utf8(label), options)
+        if not options.get("negotiated"):
+            options.pop("id", None)
+        with translated():
+            channel = self._session.engine.createDataChannel(text, **options)
+        self._session.update_negotiation_needed()
+        return channel
 
     def addTrack(self, track: aiortc.MediaStreamTrack, *streams: object) -> aiortc.RTCRtpSender:
         """Send *track* (webrtc-pc 5.1). aiortc has no streams: they are ignored.
@@ -319,7 +330,9 @@ class RTCPeerConnection(EventTarget):
         """
         self._assert_open()
         with translated(ArgumentTypeError):
-            return self._session.engine.addTrack(track)
+            sender = self._session.engine.addTrack(track)
+        self._session.update_negotiation_needed()
+        return sender
 
     def addTransceiver(
         self, trackOrKind: str | aiortc.MediaStreamTrack, init: Any = None, **members: Any
@@ -337,7 +350,9 @@ class RTCPeerConnection(EventTarget):
         if given.get("sendEncodings"):
             raise NotSupportedError("sendEncodings are not supported")
         with translated(ArgumentTypeError):
-            return self._session.engine.addTransceiver(trackOrKind, str(given.get("direction", "sendrecv")))
+            transceiver = self._session.engine.addTransceiver(trackOrKind, str(given.get("direction", "sendrecv")))
+        self._session.update_negotiation_needed()
+        return transceiver
 
     def getSenders(self) -> list[aiortc.RTCRtpSender]:
         """The senders of all transceivers."""

@@ -29,6 +29,8 @@ from ._webidl import dom_string, members
 
 SDP_TYPES = ("offer", "pranswer", "answer", "rollback")
 
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _MEDIA = re.compile(r"m=(\S+) (\d{1,5})(?:/\d+)? \S+( \S+)*\s*")
 _DESTINATIONS = {"host": 1, "srflx": 2, "relay": 3}
@@ -115,6 +117,7 @@ class Section:
         self._named = False  # True if the mid is not the text's
         self.ufrag = defaults.get("ice-ufrag")  # never changes
         self.password = defaults.get("ice-pwd")  # never changes
+        self.direction = next((name for name in DIRECTIONS if name in defaults), "sendrecv")  # never changes
         self.trickle = "trickle" in defaults.get("ice-options", "").split()  # never changes
         # True once the section has a=end-of-candidates, or from the start if the session has (RFC 8840, section 4.3).
         self.ended = "end-of-candidates" in defaults
@@ -137,6 +140,8 @@ class Section:
                 self.password = value
             case "ice-options":
                 self.trickle = self.trickle or "trickle" in value.split()
+            case "sendrecv" | "sendonly" | "recvonly" | "inactive":
+                self.direction = name
             case "bundle-only":
                 self.rejected = False
             case "candidate":
@@ -207,6 +212,8 @@ class Description:
         self.sections = [
             Section(lines[start:stop], defaults) for start, stop in itertools.pairwise([*starts, len(lines)])
         ]  # never changes, though sections do
+        groups = (line.split()[1:] for line in self._session if line.startswith("a=group:BUNDLE"))
+        self.group: list[str] = next(groups, [])  # the mids of the (first) BUNDLE group, in its order; never changes
         # Whether the side that wrote it takes candidates one by one; never changes.
         used = [section.trickle for section in self.sections if not section.rejected]
         self.trickle = all(used) if used else "trickle" in defaults.get("ice-options", "").split()

@@ -33,7 +33,7 @@ class IceTransportSlots:
     state: str = "new"  # changes with what the ICE agent tells
     gathering_state: str = "new"  # changes when gathering begins, and when it is complete
     local_candidates: list[RTCIceCandidate] = field(default_factory=list)  # grows with each that is announced
-    remote_candidates: list[RTCIceCandidate] = field(default_factory=list)  # grows with each that is added
+    remote_candidates: dict[RTCIceCandidate, None] = field(default_factory=dict)  # grows with each that is new
     selected_pair: RTCIceCandidatePair | None = None  # changes when a pair is nominated
     pair_changes: int = 0  # grows when a pair is nominated
     local_parameters: RTCIceParameters | None = None  # changes when a local description is set

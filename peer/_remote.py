@@ -1,13 +1,13 @@
 """What addIceCandidate answers. Pure decisions, in the order of webrtc-pc 4.4.2, "addIceCandidate".
 
-    before the operations chain   text that is not empty, sdpMid and sdpMLineIndex both null  -> TypeError
-    on the chain                  no remote description                                       -> InvalidStateError
-                                  an sdpMid that no section has                               -> OperationError
-                                  no sdpMid, an sdpMLineIndex beyond the last section         -> OperationError
-                                  a section that was rejected                                 -> accepted, no effect
-                                  a ufrag that the section never carried                      -> OperationError
-                                  a text that does not parse                                  -> OperationError
-                                  anything else                                               -> accepted
+    before the operations chain   text that is not empty, sdpMid and sdpMLineIndex both null   -> TypeError
+    on the chain                  no remote description                                        -> InvalidStateError
+                                  an sdpMid that no section has                                -> OperationError
+                                  no sdpMid, an sdpMLineIndex beyond the last section          -> OperationError
+                                  a section that was rejected, or whose transceiver is stopped -> accepted, no effect
+                                  a ufrag that the section never carried                       -> OperationError
+                                  a text that does not parse                                   -> OperationError
+                                  anything else                                                -> accepted
 
 A good sdpMid makes the sdpMLineIndex irrelevant. A candidate belongs to the generation that its usernameFragment names,
 and without one to the newest. An empty usernameFragment is none, as in both browsers; the W3C would compare it. The
@@ -20,7 +20,7 @@ written, and ignored (RFC 8838, section 14).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,14 @@ class Addition:
     line: str  # "candidate:...", or "" for the end of candidates
     candidate: CandidateAttribute | None  # what to try to connect to; None if there is nothing, or nothing usable
 
+    @property
+    def hidden(self) -> bool:
+        """Whether the address is a name of mDNS: nothing to look up for those who only want to be relayed.
+
+        draft-ietf-mmusic-mdns-ice-candidates, section 3.2.
+        """
+        return self.candidate is not None and self.candidate.address.lower().endswith(".local")
+
 
 def candidate_init(value: Any) -> CandidateInit:
     """Convert the argument of addIceCandidate. Raises TypeError for what is no candidate, or names no m-line."""
@@ -78,12 +86,18 @@ def candidate_init(value: Any) -> CandidateInit:
     return init
 
 
-def additions(init: CandidateInit, current: Description | None, pending: Description | None) -> list[Addition]:
-    """What to add where. Raises the error to reject the call with."""
+def additions(
+    init: CandidateInit,
+    current: Description | None,
+    pending: Description | None,
+    stopped: Collection[str] = (),
+) -> list[Addition]:
+    """What to add where; *stopped* are the mids of stopped transceivers. Raises the error to reject the call with."""
     newest = pending or current
     if newest is None:
         raise InvalidStateError("candidates can be added when there is a remote description")
-    indices = [i for i in _sections(init, newest) if not newest.sections[i].rejected]
+    sections = newest.sections
+    indices = [i for i in _sections(init, newest) if not sections[i].rejected and sections[i].mid not in stopped]
     if not indices:
         return []
     if init.ufrag is not None:
@@ -97,7 +111,7 @@ def additions(init: CandidateInit, current: Description | None, pending: Descrip
     return [
         Addition(
             i,
-            ufrag := newest.sections[i].ufrag if init.ufrag is None else init.ufrag,
+            ufrag := sections[i].ufrag if init.ufrag is None else init.ufrag,
             line,
             attribute if _usable(attribute) and not _ended(i, ufrag, current, pending) else None,
         )

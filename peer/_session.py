@@ -21,12 +21,13 @@ import aiortc.events
 
 from . import _remote
 from ._agent import credentials
-from ._aiortc import Engine, guard
+from ._aiortc import Engine, guard, hold_back
 from ._bundle import accept, bundle_only, bundled, regroup, reject, shared
 from ._configuration import Configuration, changed_configuration
 from ._description import Description, RTCSessionDescription, restarting, trickling, ufrags, without_candidates
 from ._errors import InvalidAccessError, InvalidModificationError, NotSupportedError, OperationError, translated
 from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
+from ._negotiation import negotiation_needed
 from ._promise import Promise, resolved
 from ._states import implied_type, signaling_state
 from ._tasks import OperationsChain, TaskQueue
@@ -42,7 +43,7 @@ class Session:
     def __init__(self, configuration: Configuration, fire: Callable[[Event], None]) -> None:
         self.closed = False  # changes once, in close()
         self.signaling_state = "stable"  # changes when a description is set, and in close()
-        self.chain = OperationsChain()  # changes with every call, and when calls settle
+        self.chain = OperationsChain(self._chain_emptied)  # changes with every call, and when calls settle
         # The four descriptions (webrtc-pc 4.7.1); replaced when descriptions are set, and added to with candidates.
         self.pending_local: Description | None = None
         self.current_local: Description | None = None
@@ -51,6 +52,8 @@ class Session:
         self._last_created = {"offer": "", "answer": ""}  # emptied when a negotiation is complete
         # The ufrags in [[LocalIceCredentialsToReplace]]; set by restart_ice(), emptied when no description has them.
         self._to_replace: set[str] = set()
+        self._negotiation_needed = False  # whether users were told so; changes in tasks
+        self._check_when_empty = False  # whether that is to be looked at when the chain is empty
         self._fire_at_users = fire
         self._tasks = TaskQueue()
         self._work: set[asyncio.Task[None]] = set()  # what operations do in parallel
@@ -123,7 +126,7 @@ class Session:
 
     def add_candidate(self, init: _remote.CandidateInit) -> Promise[None]:
         """Add a remote candidate (webrtc-pc 4.4.2)."""
-        additions = _remote.additions(init, self.current_remote, self.pending_remote)
+        additions = _remote.additions(init, self.current_remote, self.pending_remote, self._stopped)
         if not additions:
             return resolved("addIceCandidate", None)
         for addition in additions:
@@ -132,10 +135,38 @@ class Session:
 
     def restart_ice(self) -> None:
         """Let the next offer restart ICE (webrtc-pc 4.4.2)."""
+        if self.closed:
+            return
         described = (self.current_local, self.pending_local)
-        self._to_replace = {
-            ufrag for description in described if description for ufrag in ufrags(description.value.sdp)
-        }
+        self._to_replace = {name for description in described if description for name in ufrags(description.value.sdp)}
+        self.update_negotiation_needed()
+
+    def update_negotiation_needed(self) -> None:
+        """See whether negotiation is needed, when the chain is empty, and tell users once (webrtc-pc 4.7.3)."""
+        if len(self.chain):
+            self._check_when_empty = True
+        else:
+            self._tasks.post(self._check_negotiation)
+
+    def _chain_emptied(self) -> None:
+        if self._check_when_empty:
+            self._check_when_empty = False
+            self.update_negotiation_needed()
+
+    def _check_negotiation(self) -> None:
+        if len(self.chain):
+            self._check_when_empty = True
+        elif self.signaling_state == "stable":
+            needed = negotiation_needed(
+                self.current_local,
+                self.current_remote,
+                restarts=bool(self._to_replace),
+                channels=self.engine.created_channels,
+                transceivers=self.engine.transceiver_states(),
+            )
+            told, self._negotiation_needed = self._negotiation_needed, needed
+            if needed and not told:
+                self._fire(Event("negotiationneeded"))
 
     def set_configuration(self, given: Any, **keywords: Any) -> None:
         """Change the configuration; it counts from the next gathering on (webrtc-pc 4.4.1.6)."""
@@ -205,7 +236,7 @@ class Session:
     def _bundled_answer(self, text: str) -> str:
         assert self.pending_remote is not None
         rejected = self._stopped | set(self.pending_remote.rejected)
-        offered = [mid for mid in bundled(self.pending_remote.named) if mid not in rejected]
+        offered = [mid for mid in self.pending_remote.group if mid not in rejected]
         return reject(regroup(text, self.engine.together(offered)), rejected)
 
     @property
@@ -270,6 +301,8 @@ class Session:
         if state == "stable":
             self.transports.begin_checks()
             self.transports.empty_pool()
+            self._negotiation_needed = False
+            self.update_negotiation_needed()
 
     def _write_remote(self, additions: list[_remote.Addition]) -> None:
         for addition in additions:
@@ -283,9 +316,10 @@ class Session:
         return description
 
     def _channel_opened(self, channel: aiortc.RTCDataChannel) -> None:
-        # Fired at once: messages may follow in the same packet, and wait for nobody's listener.
         guard(channel)
-        self._fire(RTCDataChannelEvent("datachannel", channel=channel))
+        announce = hold_back(channel, lambda: not self.closed)
+        self._tasks.post(partial(self._fire, RTCDataChannelEvent("datachannel", channel=channel)))
+        self._tasks.post(announce)
 
     # The end
 

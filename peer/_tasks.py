@@ -60,8 +60,12 @@ class TaskQueue:
 
     def _schedule(self) -> None:
         if self._tasks and not self._turns:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # the next task begins when there is a loop, with the next that is queued
+                return
             self._turns = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         try:
@@ -74,9 +78,10 @@ class TaskQueue:
 
 
 class OperationsChain:
-    """Operations of one connection: one at a time, in the order of the calls."""
+    """Operations of one connection: one at a time, in the order of the calls. *emptied* is called when all are done."""
 
-    def __init__(self) -> None:
+    def __init__(self, emptied: Callable[[], None]) -> None:
+        self._emptied = emptied
         # The first one is under way; grows with chain(), shrinks when it settles.
         self._operations: deque[tuple[Callable[[], Promise[Any]], Promise[Any]]] = deque()
 
@@ -100,8 +105,13 @@ class OperationsChain:
     def _advance(self) -> None:
         # A loop, not a recursion: ten thousand queued calls that fail at once must not nest ten thousand deep.
         while self._operations and self._begin(*self._operations[0]):
-            if self._operations:  # else the chain was abandoned meanwhile
-                self._operations.popleft()
+            self._pop()
+
+    def _pop(self) -> None:
+        if self._operations:  # else the chain was abandoned meanwhile
+            self._operations.popleft()
+            if not self._operations:
+                self._emptied()
 
     def _begin(self, operation: Callable[[], Promise[Any]], promise: Promise[Any]) -> bool:
         """Start *operation*; True if it has settled already."""
@@ -117,6 +127,5 @@ class OperationsChain:
         return False
 
     def _settled(self, work: Promise[Any]) -> None:
-        if self._operations:
-            self._operations.popleft()
-            self._advance()
+        self._pop()
+        self._advance()

@@ -131,6 +131,7 @@ class Transports:
                 self._report(partial(self.gathering.began, media.agent, media.mid, index, ufrag))
                 for fact in self._early.pop(media.agent, ()):
                     fact()
+        self._drop_closed()
 
     def described_remotely(self, description: Description) -> None:
         """A remote description was set: its transports have parameters and a role."""
@@ -142,7 +143,7 @@ class Transports:
             media.agent.expect(ufrag, password, restarted)
             if slots.role == "unknown" and description.type == "offer":
                 slots.role = "controlling" if media.agent.ice_controlling else "controlled"
-        self._drop_lost()
+        self._drop_closed()
 
     def begin_checks(self) -> None:
         """Both descriptions are set."""
@@ -155,7 +156,7 @@ class Transports:
         Where m-lines are bundled that is the agent of the first one; what comes for the others goes nowhere.
         """
         media = self.owners(description).get(addition.index)
-        if media is None:
+        if media is None or (self._relay_only and addition.hidden):
             return
         if addition.candidate is not None:
             media.agent.add_remote(addition.ufrag, addition.candidate)
@@ -167,23 +168,28 @@ class Transports:
         media = self.owners(description).get(addition.index)
         if addition.line and media is not None:
             slots = media.agent.slots
-            slots.remote_candidates.append(
-                RTCIceCandidate(
-                    candidate=addition.line,
-                    sdpMid=media.mid,
-                    sdpMLineIndex=addition.index,
-                    usernameFragment=addition.ufrag,
-                )
+            candidate = RTCIceCandidate(
+                candidate=addition.line,
+                sdpMid=media.mid,
+                sdpMLineIndex=addition.index,
+                usernameFragment=addition.ufrag,
             )
+            slots.remote_candidates[candidate] = None
             learned = slots.selected_pair is not None and not slots.selected_pair.remote.candidate
             if learned and media.agent.selected_pair is not None:
                 slots.selected_pair = self._pair(media.agent, media.agent.selected_pair)
 
     def owners(self, description: Description) -> dict[int, Media]:
-        """The m-lines that speak for a transport, by index: of those that share one, the first that is not rejected."""
+        """The m-lines that speak for a transport, by index.
+
+        Of those that share one it is the first in the BUNDLE group (RFC 9143, section 7.3.2) that is not rejected.
+        """
         media = self._media()
+        order = {mid: place for place, mid in enumerate(description.group)}
         owners: dict[Agent, tuple[int, Media]] = {}
-        for index, section in enumerate(description.sections):
+        for index, section in sorted(
+            enumerate(description.sections), key=lambda s: order.get(s[1].mid or "", len(order))
+        ):
             known = media.get(section.mid or "")
             if known is not None and section.ufrag and not section.rejected:
                 owners.setdefault(known.agent, (index, known))
@@ -322,16 +328,16 @@ class Transports:
         if changed:
             self._fire(Event("connectionstatechange"))
 
-    def _drop_lost(self) -> None:
-        """Forget the transports that were lost to bundling; their agents are closed."""
-        alive = {m.agent for m in self._media().values()}
-        for agent in self.gathering.transports:
-            if agent not in alive:
+    def _drop_closed(self) -> None:
+        """Forget the transports that nobody uses any more, for m-lines were bundled or rejected: they are closed."""
+        agents = [*self.gathering.transports, *(media.agent for media in self._media().values())]
+        for agent in dict.fromkeys(agents):
+            if agent.state == "closed" and agent.slots.state != "closed":
                 self._tasks.post(partial(self._set_ice_state, agent, "closed", None))
                 self._report(partial(self.gathering.dropped, agent))
 
 
-def _known(candidates: list[RTCIceCandidate], wanted: CandidateAttribute) -> RTCIceCandidate | None:
+def _known(candidates: Iterable[RTCIceCandidate], wanted: CandidateAttribute) -> RTCIceCandidate | None:
     """The candidate users know at the address and port of *wanted*."""
     place = (wanted.address, wanted.port, wanted.protocol)
     return next((c for c in candidates if (c.address, c.port, c.protocol) == place), None)

@@ -61,6 +61,12 @@ async def test_what_the_offer_does_not_bundle_connects_on_its_own(policy, group)
         for peer in (offerer, answerer):
             assert len({*transports(peer)}) == 4 - max(1, len(group.split()))
             assert {transport.state for transport in transports(peer)} == {"connected"}
+            await peer.gathering_complete()
+        for transport in (*transports(offerer), *transports(answerer)):
+            # Candidates go to the transport that the first of a group speaks for: none had to be learned from a check.
+            assert transport.getRemoteCandidates()
+            assert transport.getSelectedCandidatePair().remote in transport.getRemoteCandidates()
+        for peer in (offerer, answerer):
             for transceiver in peer.getTransceivers():
                 assert (await transceiver.receiver.track.recv()).samples > 0
 

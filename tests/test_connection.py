@@ -505,3 +505,29 @@ async def test_listeners_of_aiortc_get_what_aiortc_hands_over():
         assert isinstance(got["track"], aiortc.MediaStreamTrack)
         assert isinstance(got["datachannel"], aiortc.RTCDataChannel)
         assert got["state"] == "connected"
+
+
+async def test_labels_are_counted_in_bytes_of_utf8():
+    async with open_peers(None) as (peer,):
+        assert peer.createDataChannel("ä" * 32767).label == "ä" * 32767
+        assert peer.createDataChannel("\ud800").label == "\ufffd"
+        for arguments in (("ä" * 32768,), ("x", {"protocol": "ä" * 32768})):
+            with pytest.raises(TypeError, match="bytes"):
+                peer.createDataChannel(*arguments)
+
+
+async def test_an_id_that_is_taken_is_an_operation_error():
+    async with open_peers(None) as (peer,):
+        peer.createDataChannel("one", negotiated=True, id=7)
+        with pytest.raises(OperationError):
+            peer.createDataChannel("two", negotiated=True, id=7)
+        assert peer.createDataChannel("three", id=7).id is None
+
+
+async def test_wrong_options_come_before_a_closed_connection():
+    async with open_peers(None) as (peer,):
+        await peer.close()
+        with pytest.raises(TypeError):
+            peer.createDataChannel("x", maxRetransmits=-1)
+        with pytest.raises(InvalidStateError):
+            peer.createDataChannel("x" * 65536)

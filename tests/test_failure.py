@@ -45,10 +45,10 @@ async def test_without_any_candidate_ice_fails_when_the_remote_side_has_ended():
         await failed
 
 
-async def test_without_any_candidate_ice_fails_when_gathering_has_ended(silent_server, monkeypatch):
-    monkeypatch.setattr("peer._aioice.GATHERING_TIMEOUT", 0.2)
+async def test_without_any_candidate_ice_fails_when_gathering_has_ended(silent_server):
     server = {"urls": silent_server.replace("stun:", "turn:"), "username": "u", "credential": "c"}
-    async with open_peers({"iceServers": [server], "iceTransportPolicy": "relay"}, None) as (offerer, answerer):
+    relay = {"iceServers": [server], "iceTransportPolicy": "relay"}
+    async with open_peers(relay, None, servers=0.2) as (offerer, answerer):
         offerer.createDataChannel("chat")
         failed = asyncio.get_running_loop().create_future()
         offerer.oniceconnectionstatechange = lambda _: (
@@ -82,3 +82,15 @@ async def test_lost_consent_is_failure_and_closes_nothing():
         assert offerer.signalingState == "stable"
         assert channel.readyState == "open"
         channel.send("into the void")
+
+
+async def test_who_has_failed_answers_no_checks_so_that_the_other_side_fails_too():
+    async with open_peers(None, None, patience=0.05, consent_interval=0.02, consent_expires=0.2) as (offerer, answerer):
+        await connect(offerer, answerer)
+        failures = [asyncio.ensure_future(reached(peer, "connectionState", "failed")) for peer in (offerer, answerer)]
+        for protocol in generation(offerer)._protocols:
+            protocol.transport.pause_reading()  # a network that lets nothing through in one direction
+        await failures[0]
+        for protocol in generation(offerer)._protocols:
+            protocol.transport.resume_reading()
+        await failures[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from peers import Log, Tone, negotiate, next_event, open_peers, opened, send_candidates
+from peers import Log, Tone, negotiate, next_event, open_peers, opened, reached, send_candidates, trickle
 
 
 async def test_a_transceiver_that_the_answerer_has_stopped_is_rejected():
@@ -59,3 +59,25 @@ async def test_a_browser_takes_a_rejection(page):
         own.once("message", echoed.set_result)
         own.send("hello")
         assert await echoed == "hello"
+
+
+async def test_when_all_is_rejected_there_is_no_transport_and_a_new_one_for_what_comes_later():
+    async with open_peers(None, None) as (offerer, answerer):
+        sender = offerer.addTrack(Tone())
+        log = Log(offerer)
+        await offerer.setLocalDescription()
+        await answerer.setRemoteDescription(offerer.localDescription)
+        await answerer.getTransceivers()[0].stop()
+        await answerer.setLocalDescription()
+        await offerer.setRemoteDescription(answerer.localDescription)
+        await reached(offerer, "iceGatheringState", "new")
+        first = sender.transport
+        assert first.iceTransport.state == "closed"
+        assert [state for type, state in log.entries if type.startswith("ice") and "connection" in type] == []
+        for peer in (offerer, answerer):
+            assert (peer.iceGatheringState, peer.iceConnectionState, peer.connectionState) == ("new", "new", "new")
+        trickle(offerer, answerer)
+        another = offerer.addTrack(Tone())
+        await negotiate(offerer, answerer)
+        await asyncio.gather(*(reached(peer, "connectionState", "connected") for peer in (offerer, answerer)))
+        assert another.transport is not first

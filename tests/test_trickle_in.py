@@ -259,3 +259,41 @@ async def test_can_trickle_is_known_with_the_remote_description():
         await fresh.setRemoteDescription(raw.localDescription)
         assert fresh.canTrickleIceCandidates is False
         await raw.close()
+
+
+async def test_a_candidate_that_is_added_again_is_there_once():
+    async with open_peers(None, None) as (offerer, answerer):
+        offerer.createDataChannel("chat")
+        await offerer.setLocalDescription()
+        await offerer.gathering_complete()
+        for _ in range(2):
+            await answerer.setRemoteDescription(offerer.localDescription)
+            await answerer.addIceCandidate({"candidate": "candidate:1 1 udp 1 192.0.2.9 9999 typ host", "sdpMid": "0"})
+        await answerer.setLocalDescription()
+        remote = answerer.sctp.transport.iceTransport.getRemoteCandidates()
+        assert len(remote) == len(set(remote)) == offerer.localDescription.sdp.count("a=candidate:") + 1
+
+
+async def test_what_only_wants_to_be_relayed_looks_up_no_hidden_address():
+    async with open_peers(None, None) as (offerer, answerer):
+        offerer.createDataChannel("chat")
+        await offerer.setLocalDescription()
+        await answerer.setRemoteDescription(offerer.localDescription)
+        answerer.setConfiguration({"iceTransportPolicy": "relay"})
+        await answerer.addIceCandidate({"candidate": "candidate:1 1 udp 1 a.local 50000 typ host", "sdpMid": "0"})
+        assert "a.local" in answerer.remoteDescription.sdp
+        (media,) = answerer._session.engine.media().values()
+        assert not media.agent.newest._work
+
+
+async def test_a_candidate_for_an_m_line_that_we_rejected_changes_nothing():
+    async with open_peers(None, None) as (offerer, answerer):
+        offerer.addTransceiver("audio")
+        offerer.createDataChannel("chat")
+        await offerer.setLocalDescription()
+        await answerer.setRemoteDescription(offerer.localDescription)
+        await answerer.getTransceivers()[0].stop()
+        await answerer.setLocalDescription()
+        before = answerer.remoteDescription
+        await answerer.addIceCandidate({"candidate": "candidate:1 1 udp 1 192.0.2.9 50000 typ host", "sdpMid": "0"})
+        assert answerer.remoteDescription == before

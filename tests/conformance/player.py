@@ -269,7 +269,7 @@ class Peer:
             self._note(event.type, event.channel.label)
         else:
             self._note(
-                event.type, getattr(self.pc, state) if state else getattr(event, "track", None) and event.track.kind
+                event.type, getattr(self.pc, state) if state else event.track.kind if event.type == "track" else ""
             )
 
     def _hear_candidate(self, candidate: RTCIceCandidate | None) -> None:

@@ -37,7 +37,7 @@ def test_a_new_transport_knows_nothing(transport):
 def test_a_transport_shows_what_is_in_its_slots(transport, slots):
     slots.role, slots.state, slots.gathering_state = "controlled", "checking", "complete"
     slots.local_candidates.append(LOCAL)
-    slots.remote_candidates.append(REMOTE)
+    slots.remote_candidates[REMOTE] = None
     slots.local_parameters, slots.remote_parameters = RTCIceParameters("a", "b"), RTCIceParameters("c", "d")
     assert (transport.role, transport.component, transport.state) == ("controlled", "rtp", "checking")
     assert transport.gatheringState == "complete"
@@ -49,11 +49,11 @@ def test_a_transport_shows_what_is_in_its_slots(transport, slots):
 
 def test_the_lists_of_candidates_are_copies(transport, slots):
     slots.local_candidates.append(LOCAL)
-    slots.remote_candidates.append(REMOTE)
+    slots.remote_candidates[REMOTE] = None
     before = transport.getLocalCandidates(), transport.getRemoteCandidates()
     for candidates in before:
         candidates.clear()
-    assert (slots.local_candidates, slots.remote_candidates) == ([LOCAL], [REMOTE])
+    assert (slots.local_candidates, slots.remote_candidates) == ([LOCAL], {REMOTE: None})
     slots.local_candidates.append(REMOTE)
     assert before == ([], [])
     assert transport.getLocalCandidates() == [LOCAL, REMOTE]

@@ -255,6 +255,26 @@ def test_a_description_without_m_lines_has_no_candidates_to_end():
         additions(CandidateInit(UDP, None, 0), nothing, None)
 
 
+def test_a_stopped_transceiver_takes_no_candidates_and_that_is_no_error():
+    remote = Description("offer", FOUR)
+    mids = [section.mid for section in remote.sections]
+    assert additions(CandidateInit(UDP, mids[0]), remote, None, stopped={mids[0]}) == []
+    ends = additions(CandidateInit(), remote, None, stopped={mids[0]})
+    assert [remote.sections[end.index].mid for end in ends] == [
+        section.mid for section in remote.sections[1:] if not section.rejected
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "hidden"),
+    [("192.0.2.9", False), ("a.example", False), ("a.local", True), ("A.LOCAL", True), ("local", False)],
+)
+def test_a_name_of_mdns_hides_an_address(address, hidden):
+    line = f"candidate:1 1 udp 1 {address} 50000 typ host"
+    assert Addition(0, None, line, parse_candidate(line)).hidden is hidden
+    assert not Addition(0, None, line, None).hidden
+
+
 # A restart: the current description has the old generation, the pending one the new.
 OLD = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:a\r\na=ice-ufrag:old\r\n"
 NEW = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:a\r\na=ice-ufrag:new\r\n"

@@ -23,6 +23,10 @@ async def empty(queue):
     await queue.run("the last task", lambda: None)
 
 
+def nothing():
+    """What happens when a chain is empty, in tests that look at something else."""
+
+
 def failing(sentence="no"):
     raise Failure(sentence)
 
@@ -197,7 +201,7 @@ def operation(log, name, work):
 
 
 async def test_on_an_empty_chain_an_operation_begins_inside_the_call(log):
-    chain = OperationsChain()
+    chain = OperationsChain(nothing)
     promise = chain.chain("call", operation(log, "it", Promise("work")))
     assert log == ["it begins"]
     assert not promise.done()
@@ -205,7 +209,7 @@ async def test_on_an_empty_chain_an_operation_begins_inside_the_call(log):
 
 
 async def test_an_operation_that_is_done_at_once_leaves_the_chain_empty(log):
-    chain = OperationsChain()
+    chain = OperationsChain(nothing)
     promise = chain.chain("call", lambda: resolved("work", 5))
     assert promise.result() == 5
     assert len(chain) == 0
@@ -213,7 +217,7 @@ async def test_an_operation_that_is_done_at_once_leaves_the_chain_empty(log):
 
 @pytest.mark.parametrize("operation", [failing, lambda: rejected("work", Failure("no"))], ids=["raised", "rejected"])
 async def test_an_operation_that_fails_at_once_rejects_inside_the_call(operation):
-    chain = OperationsChain()
+    chain = OperationsChain(nothing)
     promise = chain.chain("call", operation)
     with pytest.raises(Failure, match="no"):
         promise.result()
@@ -221,7 +225,7 @@ async def test_an_operation_that_fails_at_once_rejects_inside_the_call(operation
 
 
 async def test_an_operation_waits_until_the_one_before_has_settled(log):
-    chain, work = OperationsChain(), Promise("work")
+    chain, work = OperationsChain(nothing), Promise("work")
     chain.chain("one", operation(log, "one", work))
     two = chain.chain("two", operation(log, "two", resolved("two", 2)))
     await turns()
@@ -235,7 +239,7 @@ async def test_an_operation_waits_until_the_one_before_has_settled(log):
 
 
 async def test_operations_take_their_turn_in_the_order_of_the_calls(log):
-    chain = OperationsChain()
+    chain = OperationsChain(nothing)
     works = {name: Promise(name) for name in "abcd"}
     promises = [chain.chain(name, operation(log, name, work)) for name, work in works.items()]
     works["c"].resolve("c")  # it has not begun, so it is nobody's turn
@@ -248,7 +252,7 @@ async def test_operations_take_their_turn_in_the_order_of_the_calls(log):
 
 
 async def test_a_failure_lets_the_next_operation_begin(log):
-    chain, work = OperationsChain(), Promise("work")
+    chain, work = OperationsChain(nothing), Promise("work")
     one = chain.chain("one", lambda: work)
     two = chain.chain("two", failing)
     three = chain.chain("three", operation(log, "three", resolved("three", 3)))
@@ -263,7 +267,7 @@ async def test_a_failure_lets_the_next_operation_begin(log):
 
 @pytest.mark.parametrize("settle", [lambda work: work.resolve(1), lambda work: work.reject(Failure("no"))])
 async def test_the_next_operation_begins_in_the_turn_of_the_settling_before_any_awaiter_of_the_last_one(log, settle):
-    chain, work = OperationsChain(), Promise("work")
+    chain, work = OperationsChain(nothing), Promise("work")
     one = chain.chain("one", operation(log, "one", work))
     one.react(lambda settled: log.append("one settles"))
     chain.chain("two", operation(log, "two", resolved("two", None)))
@@ -285,7 +289,7 @@ async def test_the_next_operation_begins_in_the_turn_of_the_settling_before_any_
 
 
 async def test_an_operation_may_chain_another_which_begins_when_it_has_settled(log):
-    chain, inner = OperationsChain(), []
+    chain, inner = OperationsChain(nothing), []
 
     def outer():
         log.append("outer begins")
@@ -300,7 +304,7 @@ async def test_an_operation_may_chain_another_which_begins_when_it_has_settled(l
 
 
 async def test_a_reaction_may_chain_another_operation(log):
-    chain, work = OperationsChain(), Promise("work")
+    chain, work = OperationsChain(nothing), Promise("work")
     one = chain.chain("one", lambda: work)
     one.react(lambda settled: chain.chain("three", operation(log, "three", resolved("three", None))))
     chain.chain("two", operation(log, "two", resolved("two", None)))
@@ -318,7 +322,7 @@ MANY = 10_000
     ids=["raised", "rejected", "resolved"],
 )
 async def test_ten_thousand_operations_that_settle_at_once_do_not_nest(fail):
-    chain, work = OperationsChain(), Promise("work")
+    chain, work = OperationsChain(nothing), Promise("work")
     first = chain.chain("first", lambda: work)
     others = [chain.chain("other", fail) for _ in range(MANY)]
     assert len(chain) == MANY + 1
@@ -332,7 +336,7 @@ async def test_ten_thousand_operations_that_settle_at_once_do_not_nest(fail):
 
 
 async def test_ten_thousand_failures_that_nobody_awaited_are_ten_thousand_reports(loop_errors):
-    chain, work = OperationsChain(), Promise("work")
+    chain, work = OperationsChain(nothing), Promise("work")
     chain.chain("first", lambda: work)
     for _ in range(MANY):
         chain.chain("addIceCandidate", failing)
@@ -341,7 +345,7 @@ async def test_ten_thousand_failures_that_nobody_awaited_are_ten_thousand_report
 
 
 async def test_a_failure_is_reported_once_and_at_once_if_nobody_awaits_it(loop_errors):
-    chain, work = OperationsChain(), [Promise("work")]
+    chain, work = OperationsChain(nothing), [Promise("work")]
     chain.chain("raised", failing)
     chain.chain("rejected", lambda: rejected("work", Failure("no")))
     expected = [(f"{name} failed, and nobody awaited it", "no") for name in ("raised", "rejected", "late")]
@@ -355,7 +359,7 @@ async def test_a_failure_is_reported_once_and_at_once_if_nobody_awaits_it(loop_e
 
 
 async def test_a_failure_that_is_awaited_is_not_reported(loop_errors):
-    chain, work = OperationsChain(), [Promise("work")]
+    chain, work = OperationsChain(nothing), [Promise("work")]
     promise = chain.chain("call", lambda: work[0])
     work.pop().reject(Failure("no"))
     with pytest.raises(Failure):
@@ -366,7 +370,7 @@ async def test_a_failure_that_is_awaited_is_not_reported(loop_errors):
 
 
 async def test_an_abandoned_chain_cancels_all_who_wait_for_it_and_begins_nothing(log):
-    chain, work = OperationsChain(), Promise("work")
+    chain, work = OperationsChain(nothing), Promise("work")
     promises = [chain.chain("one", operation(log, "one", work)), chain.chain("two", operation(log, "two", None))]
     tasks = [asyncio.create_task(promise) for promise in promises]
     await turns(1)
@@ -379,7 +383,7 @@ async def test_an_abandoned_chain_cancels_all_who_wait_for_it_and_begins_nothing
 
 @pytest.mark.parametrize("settle", [lambda work: work.resolve(1), lambda work: work.abandon()])
 async def test_what_was_under_way_when_the_chain_was_abandoned_may_end_unheard(log, settle):
-    chain, work = OperationsChain(), Promise("work")
+    chain, work = OperationsChain(nothing), Promise("work")
     promise = chain.chain("one", lambda: work)
     chain.chain("two", operation(log, "two", resolved("two", None)))
     chain.abandon()
@@ -391,7 +395,7 @@ async def test_what_was_under_way_when_the_chain_was_abandoned_may_end_unheard(l
 
 
 async def test_what_fails_after_the_chain_was_abandoned_is_not_reported(loop_errors):
-    chain, work = OperationsChain(), [Promise("work")]
+    chain, work = OperationsChain(nothing), [Promise("work")]
     chain.chain("call", lambda: work[0])
     chain.abandon()
     work.pop().reject(Failure("no"))
@@ -400,7 +404,7 @@ async def test_what_fails_after_the_chain_was_abandoned_is_not_reported(loop_err
 
 
 async def test_abandoning_an_empty_chain_is_nothing():
-    chain = OperationsChain()
+    chain = OperationsChain(nothing)
     chain.abandon()
     assert chain.chain("call", lambda: resolved("work", 5)).result() == 5
 
@@ -411,7 +415,7 @@ async def test_abandoning_an_empty_chain_is_nothing():
     ids=["resolved", "raised", "pending"],
 )
 async def test_an_operation_may_abandon_the_chain_that_it_is_on(log, end):
-    chain, first = OperationsChain(), Promise("first")
+    chain, first = OperationsChain(nothing), Promise("first")
 
     def closing():
         chain.abandon()
@@ -431,7 +435,7 @@ async def test_an_operation_may_abandon_the_chain_that_it_is_on(log, end):
 
 async def test_a_task_of_the_queue_and_an_operation_of_the_chain_work_together(log):
     """As in the connection: an operation is a task, and the next one begins in the turn of that task."""
-    chain, queue = OperationsChain(), TaskQueue()
+    chain, queue = OperationsChain(nothing), TaskQueue()
     one = chain.chain("one", lambda: queue.run("one", lambda: log.append("task one")))
     two = chain.chain("two", lambda: log.append("two begins") or queue.run("two", lambda: log.append("task two")))
     queue.post(lambda: log.append("another task"))
@@ -439,3 +443,17 @@ async def test_a_task_of_the_queue_and_an_operation_of_the_chain_work_together(l
     log.append("behind the await of one")
     await two
     assert log == ["task one", "two begins", "behind the await of one", "another task", "task two"]
+
+
+async def test_who_made_a_chain_is_told_whenever_it_has_become_empty(log):
+    chain, work = OperationsChain(lambda: log.append("empty")), Promise("work")
+    chain.chain("first", operation(log, "first", work))
+    chain.chain("second", lambda: resolved("work", None))
+    assert log == ["first begins"]
+    work.resolve(None)
+    assert log == ["first begins", "empty"]
+    chain.chain("third", lambda: resolved("work", None))
+    assert log == ["first begins", "empty", "empty"]
+    chain.chain("fourth", operation(log, "fourth", Promise("work")))
+    chain.abandon()
+    assert log == ["first begins", "empty", "empty", "fourth begins"]
