@@ -32,7 +32,7 @@ from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse
 from ._configuration import IceServer
 from ._consent import Consent
 from ._errors import NotSupportedError
-from ._facts import CheckedPair, LocalCandidate, Observer, SelectedPair, Traffic
+from ._facts import UNREACHABLE, CheckedPair, LocalCandidate, Observer, SelectedPair, Traffic
 from ._timing import Timing
 from ._upstream import require
 
@@ -89,7 +89,6 @@ require(
     },
 )
 
-UNREACHABLE = 701  # webrtc-pc 4.8.3, errorCode
 MAX_PAIRS = 100  # RFC 8445, section 6.1.2.5; no more remote candidates are kept either
 MDNS_QUERIES = 3  # a second apart, as RFC 6762, section 5.2, allows
 RETRANSMISSIONS = 5  # of a check: 31.5 s, less than the PAC timer
@@ -104,7 +103,7 @@ class Socket(ice.StunProtocol):
 
     def __init__(self, generation: Generation) -> None:
         super().__init__(generation)
-        self.traffic: defaultdict[tuple[str, int], Traffic] = defaultdict(Traffic)  # by the address of those we have sent to; grows
+        self.traffic: defaultdict[tuple[str, int], Traffic] = defaultdict(Traffic)  # by where it went to; grows
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Asyncio calls this with each datagram."""

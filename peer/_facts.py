@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol
 
+UNREACHABLE = 701  # webrtc-pc 4.8.3, errorCode
+
 G = TypeVar("G", contravariant=True)
 A = TypeVar("A", contravariant=True)
 
@@ -25,7 +27,7 @@ class ServerError:
     """Why a STUN or TURN server yielded no candidate (webrtc-pc 4.8.3)."""
 
     url: str
-    code: int  # the server's STUN error code, or 701
+    code: int  # the server's STUN error code, or UNREACHABLE
     text: str
     address: str | None = None  # ours, from which it was asked, if that is the address of a candidate
     port: int | None = None  # likewise

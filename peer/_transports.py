@@ -21,7 +21,7 @@ from ._candidate import CandidateAttribute, RTCIceCandidate, candidate_text, pee
 from ._configuration import Configuration
 from ._description import Description
 from ._events import Event, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent
-from ._facts import LocalCandidate, SelectedPair, ServerError
+from ._facts import UNREACHABLE, LocalCandidate, SelectedPair, ServerError
 from ._gathering import Announce, ConnectionState, Gathering, Step, TransportState, Write
 from ._ice_transport import RTCIceCandidatePair, to_nobody
 from ._priorities import Foundations
@@ -237,7 +237,7 @@ class Transports:
             errorCode=error.code,
             errorText=error.text,
         )
-        self._tell(agent, partial(self._tasks.post, partial(self._fire, event)))
+        self._tell(agent, partial(self._tasks.post, partial(self._announce_failure, event)))
 
     def ice_changed(self, agent: Agent, state: str, pair: SelectedPair | None) -> None:
         """See AgentObserver."""
@@ -279,6 +279,10 @@ class Transports:
                     self._fire(Event("icegatheringstatechange"))
                     if state == "complete":
                         self._tasks.post(self._complete)
+
+    def _announce_failure(self, event: RTCPeerConnectionIceErrorEvent) -> None:
+        if event.errorCode != UNREACHABLE or self.gathering.is_news(event.url):
+            self._fire(event)
 
     def _write(self, index: int, ufrag: str, line: str) -> None:
         for description in self._local():
