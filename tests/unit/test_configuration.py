@@ -539,7 +539,7 @@ def test_a_keyword_changes_the_configuration_too():
     ],
     ids=str,
 )
-def test_the_other_policies_cannot_be_changed_and_what_is_missing_counts_as_the_default(old, given, name, described):
+def test_the_other_policies_cannot_be_changed_and_what_is_missing_is_the_default(old, given, name, described):
     with pytest.raises(InvalidModificationError, match=f"the {name} of a connection cannot be changed"):
         changed_configuration(old, described, given)
 
