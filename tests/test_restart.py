@@ -353,6 +353,27 @@ async def test_a_connection_closes_in_the_middle_of_a_restart():
         assert ice(offerer).state == "closed"
 
 
+async def test_a_connection_closes_though_the_new_generation_finds_a_pair_meanwhile():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_once(offerer, answerer)
+        offerer.restartIce()
+        await negotiate(offerer, answerer)
+        candidates = [candidate async for candidate in offerer.ice_candidates()]
+        old, new = agent(offerer)._generations
+        shut_down = old.shut_down
+
+        async def shut_down_late():
+            for candidate in candidates:
+                await answerer.addIceCandidate(candidate)
+            while new.pair is None:
+                await asyncio.sleep(0)
+            await shut_down()
+
+        old.shut_down = shut_down_late
+        await offerer.close()
+        assert agent(offerer)._lingering == []  # nothing is kept for later
+
+
 async def test_a_role_that_was_lost_in_a_conflict_stays_lost():
     async with open_peers(None, None) as (offerer, answerer):
         open_ = opened(offerer.createDataChannel("chat"))
