@@ -359,14 +359,14 @@ async def test_a_connection_closes_though_the_new_generation_finds_a_pair_meanwh
         offerer.restartIce()
         await negotiate(offerer, answerer)
         candidates = [candidate async for candidate in offerer.ice_candidates()]
-        old, new = agent(offerer)._generations
-        shut_down = old.shut_down
+        old, _ = agent(offerer)._generations
+        found, shut_down, told = asyncio.Event(), old.shut_down, agent(offerer).selected
+        agent(offerer).selected = lambda generation: (told(generation), found.set())
 
         async def shut_down_late():
             for candidate in candidates:
                 await answerer.addIceCandidate(candidate)
-            while new.pair is None:
-                await asyncio.sleep(0)
+            await found.wait()
             await shut_down()
 
         old.shut_down = shut_down_late
