@@ -305,7 +305,8 @@ class Agent:
 
     def selected(self, generation: Generation) -> None:
         """See Observer."""
-        if generation not in self._generations:  # it may still nominate while it lingers
+        # It may still nominate while it lingers, or while the ones before it are closed.
+        if generation not in self._generations or self._closed.is_set():
             return
         older = self._generations[: self._generations.index(generation)]
         self._selected, self._heard = generation, True

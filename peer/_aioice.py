@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -32,7 +32,7 @@ from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse
 from ._configuration import IceServer
 from ._consent import Consent
 from ._errors import NotSupportedError
-from ._facts import CheckedPair, LocalCandidate, Observer, SelectedPair
+from ._facts import UNREACHABLE, CheckedPair, LocalCandidate, Observer, SelectedPair, Traffic
 from ._timing import Timing
 from ._upstream import require
 
@@ -86,12 +86,11 @@ require(
             "switch_role",
         ),
         ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
-        ice.StunProtocol: ("request", "send_stun", "transactions"),
+        ice.StunProtocol: ("datagram_received", "request", "send_data", "send_stun", "transactions"),
         turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol"),
     },
 )
 
-UNREACHABLE = 701  # webrtc-pc 4.8.3, errorCode
 MAX_PAIRS = 100  # RFC 8445, section 6.1.2.5; no more remote candidates are kept either
 MDNS_QUERIES = 3  # a second apart, as RFC 6762, section 5.2, allows
 RETRANSMISSIONS = 5  # of a check: 31.5 s, less than the PAC timer
@@ -102,7 +101,23 @@ _UNCHECKED = (ice.CandidatePair.State.WAITING, ice.CandidatePair.State.FROZEN)
 
 
 class Socket(ice.StunProtocol):
-    """A socket that gives a transaction up when RFC 8489, section 6.2.1, would have."""
+    """A socket that counts, and that gives a transaction up when RFC 8489, section 6.2.1, would have."""
+
+    def __init__(self, generation: Generation) -> None:
+        super().__init__(generation)
+        self.traffic: defaultdict[tuple[str, int], Traffic] = defaultdict(Traffic)  # by where it went to; grows
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        """Asyncio calls this with each datagram."""
+        traffic = self.traffic.get((addr[0], addr[1]))
+        if traffic is not None and isinstance(data, bytes) and data[:1] > b"\x03":  # no STUN (RFC 7983, section 7)
+            traffic.received(data)
+        super().datagram_received(data, addr)
+
+    async def send_data(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Aioice calls this with each datagram that is no STUN message."""
+        self.traffic[addr].sent(data)
+        await super().send_data(data, addr)
 
     async def request(
         self,
@@ -112,19 +127,28 @@ class Socket(ice.StunProtocol):
         retransmissions: int | None = None,
     ) -> tuple[stun.Message, tuple[str, int]]:
         """Send *request*, and again until it is answered."""
-        return await super().request(request, addr, integrity_key, retransmissions or RETRANSMISSIONS)
+        clock, traffic = asyncio.get_running_loop().time, self.traffic[addr]
+        traffic.requests_sent += 1
+        sent = clock()
+        response = await super().request(request, addr, integrity_key, retransmissions or RETRANSMISSIONS)
+        traffic.answered(clock() - sent)
+        return response
 
 
 class _ConsentCheck:
     """A transaction that is sent once and waits for its answer as long as its socket knows it."""
 
-    def __init__(self, key: bytes, answered: Callable[[], None]) -> None:
+    def __init__(self, key: bytes, traffic: Traffic, answered: Callable[[], None]) -> None:
         self._key = key
+        self._traffic = traffic
         self._answered = answered
+        self._sent = asyncio.get_running_loop().time()
+        traffic.consent_requests_sent += 1
 
     def response_received(self, message: stun.Message, addr: tuple[str, int]) -> None:
         """The socket calls this with whatever answers."""
         if message.message_class == stun.Class.RESPONSE and message.check_message_integrity(self._key):
+            self._traffic.answered(asyncio.get_running_loop().time() - self._sent)
             self._answered()
 
 
@@ -384,8 +408,9 @@ class Generation(aioice.Connection):
         request = self.build_request(self.pair, nominate=False)
         request.add_message_integrity(key)
         socket = self.pair.protocol
+        check = _ConsentCheck(key, _traffic(self.pair), self._consent.answered)
         self._consent_checks.append((socket, request.transaction_id))
-        socket.transactions[request.transaction_id] = _ConsentCheck(key, self._consent.answered)  # type: ignore[assignment]
+        socket.transactions[request.transaction_id] = check  # type: ignore[assignment]
         socket.send_stun(request, self.pair.remote_addr)
         if len(self._consent_checks) > CONSENT_CHECKS:
             asked, identifier = self._consent_checks.popleft()
@@ -451,6 +476,7 @@ class Generation(aioice.Connection):
                 self.remote_username,
                 pair.state.name.lower().replace("_", "-"),
                 pair is self.pair,
+                _traffic(pair),
             )
             for pair in self._check_list
         ]
@@ -532,6 +558,11 @@ def failure(error: Exception, seconds: float) -> tuple[int, str]:
     if isinstance(error, TimeoutError | stun.TransactionTimeout):
         return UNREACHABLE, f"the server did not answer within {seconds:g} s"
     return UNREACHABLE, str(error) or type(error).__name__
+
+
+def _traffic(pair: ice.CandidatePair) -> Traffic:
+    assert isinstance(pair.protocol, Socket)
+    return pair.protocol.traffic[pair.remote_addr]
 
 
 def _attribute(candidate: aioice.Candidate) -> CandidateAttribute:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
 import re
+import socket
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from aiortc import RTCCertificate
 
@@ -20,7 +24,7 @@ from ._errors import (
     NotSupportedError,
     URLSyntaxError,
 )
-from ._webidl import dom_string, enforced, members
+from ._webidl import dom_string, enforced, members, usv_string
 
 _MEMBERS = (
     "bundlePolicy",
@@ -36,11 +40,18 @@ _POLICIES = {  # the first one is the default
     "iceTransportPolicy": ("all", "relay"),
     "rtcpMuxPolicy": ("require",),
 }
-# RFC 7064, section 3.1, and RFC 7065, section 3.1.
+# RFC 7064, section 3.1, and RFC 7065, section 3.1; a port may be empty (the URL standard, "port state").
 _URL = re.compile(
-    r"(?P<scheme>(?i:stuns?|turns?)):(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<scheme>(?i:stuns?|turns?)):(?P<host>\[[0-9a-fA-F:.]+\]|[^:/?#@\[\]\\]+)(?::(?P<port>[0-9]*))?"
     r"(?:\?transport=(?P<transport>udp|tcp))?"
 )
+# What the URL standard takes from a URL before it reads it: at its ends, and anywhere.
+_AROUND = "".join(map(chr, range(0x21)))
+_WITHIN = str.maketrans("", "", "\t\n\r")
+# Forbidden domain code points; quotes, as in both browsers; and what IDNA knows to be none of a name's.
+_FORBIDDEN = re.compile(r"[\x00-\x20\"#%/:<>?@\[\\\]^|\x7f-\x9f\ufffd]")
+_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
+MAX_USERNAME = 509  # bytes; RFC 8489, section 14.3, wants fewer than that, but both browsers take as many
 
 
 @dataclass(frozen=True)
@@ -151,7 +162,7 @@ def _converted_server(server: Any) -> dict[str, Any]:
     if urls is None:
         raise ArgumentTypeError("an ICE server needs urls")
     converted: dict[str, Any] = {name: dom_string(value) for name, value in init.items() if name != "urls"}
-    return {"urls": urls if isinstance(urls, str) else [dom_string(url) for url in urls], **converted}
+    return {"urls": usv_string(urls) if isinstance(urls, str) else [usv_string(url) for url in urls], **converted}
 
 
 def _checked(init: Mapping[str, Any]) -> Configuration:
@@ -183,8 +194,8 @@ def _ice_servers(server: Mapping[str, Any]) -> list[IceServer]:
 
 
 def _ice_server(url: str, username: str | None, credential: str | None) -> IceServer:
-    match = _URL.fullmatch(url)
-    if match is None or not 0 <= int(match["port"] or 0) <= 65535:
+    match = _URL.fullmatch(url.strip(_AROUND).translate(_WITHIN))
+    if match is None:
         raise URLSyntaxError(f"{url!r} is not the URL of a STUN or TURN server")
     scheme = match["scheme"].lower()
     transport: Any = match["transport"]  # "udp", "tcp" or None
@@ -192,23 +203,45 @@ def _ice_server(url: str, username: str | None, credential: str | None) -> IceSe
         raise URLSyntaxError(f"{url!r}: the URL of a STUN server has no transport")
     if scheme == "stuns":
         raise NotSupportedError(f"{url!r}: STUN over TLS is not supported")
-    if scheme.startswith("turn") and not (username and credential):  # nor may they be empty (RFC 8265, section 4.1)
-        raise InvalidAccessError(f"{url!r}: a TURN server needs a username and a credential")
-    if scheme.startswith("turn") and not _is_text(username or "", 508):  # RFC 8489, section 14.3
-        raise InvalidAccessError(f"{url!r}: the username cannot be encoded, or not in 508 bytes")
+    host, port = _host(match["host"]), _port(match["port"], 5349 if scheme == "turns" else 3478)
+    if host is None or port is None:
+        raise URLSyntaxError(f"{url!r} does not name a {'host' if host is None else 'port'}")
+    if scheme != "stun":
+        if not (username and credential):  # nor may they be empty (RFC 8265, section 4.1)
+            raise InvalidAccessError(f"{url!r}: a TURN server needs a username and a credential")
+        username, credential = usv_string(username), usv_string(credential)
+        if len(username.encode()) > MAX_USERNAME:
+            raise InvalidAccessError(f"{url!r}: the username does not fit in {MAX_USERNAME} bytes")
     return IceServer(
-        url,
-        scheme,
-        match["host"].strip("[]"),
-        int(match["port"] or (5349 if scheme == "turns" else 3478)),
-        transport or ("tcp" if scheme == "turns" else "udp"),
-        username,
-        credential,
+        url, scheme, host, port, transport or ("tcp" if scheme == "turns" else "udp"), username, credential
     )
 
 
-def _is_text(text: str, size: int) -> bool:
+def _host(text: str) -> str | None:
+    """The name or the address that *text* is, or None (the URL standard, "host parsing").
+
+    Of IDNA there is what Python knows: names are normalized here, and encoded when they are looked up.
+    """
+    if text.startswith("["):
+        try:
+            ipaddress.IPv6Address(text[1:-1])
+        except ValueError:
+            return None
+        return text[1:-1]
+    name = unicodedata.normalize("NFKC", unquote(text))
+    if _FORBIDDEN.search(name):
+        return None
+    if not _NUMERIC.fullmatch(name):
+        return name
     try:
-        return len(text.encode()) <= size
-    except UnicodeEncodeError:  # a lone surrogate
-        return False
+        return socket.inet_ntoa(socket.inet_aton(name.removesuffix(".")))  # which takes fewer parts, and octal ones
+    except OSError:
+        return None
+
+
+def _port(text: str | None, default: int) -> int | None:
+    """The port that *text* is, or None. It is not 0: so say both browsers."""
+    if not text:
+        return default
+    digits = text.lstrip("0")
+    return int(digits) if 1 <= len(digits) <= 5 and int(digits) <= 65535 else None

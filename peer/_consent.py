@@ -4,7 +4,7 @@ A check is sent every few seconds, each with an identifier of its own, none of t
 lack, mean:
 
     answered                       -> connected; the time until consent expires begins anew
-    SILENCE checks not answered    -> disconnected: one alone may have been lost on its way
+    SILENCE checks not answered    -> disconnected, when the last of them should have been: one alone may have been lost
     none answered until it expires -> failed, for good: nothing more may be sent on the pair
 """
 
@@ -39,49 +39,52 @@ class Consent:
         self._heard = heard
         self._expired = expired
         self._unanswered = 0  # checks since the last answer
-        self._next: asyncio.TimerHandle | None = None  # the next check, while they go on
-        self._expiry: asyncio.TimerHandle | None = None  # the end; later with each answer
+        self._silent = False  # True when the remote side was said to be
+        # For the next check, for the answer to the last one if that is missing, and for the end. Empty when stopped.
+        self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def start(self) -> None:
         """Consent was given just now: a check has succeeded."""
-        self.stop()
-        self._unanswered = 0
-        self._wait_for_expiry()
+        self._unanswered, self._silent = 0, False
+        self._wait("expiry", self._timing.consent_expires, self._expire)
         self._wait_for_next()
 
     def answered(self) -> None:
         """A check was answered."""
-        if self._next is None:  # too late
+        if not self._timers:  # too late
             return
-        was_silent = self._unanswered > SILENCE
-        self._unanswered = 0
-        self._wait_for_expiry()
+        was_silent = self._silent
+        self._unanswered, self._silent = 0, False
+        if "answer" in self._timers:
+            self._timers.pop("answer").cancel()
+        self._wait("expiry", self._timing.consent_expires, self._expire)
         if was_silent:
             self._heard(True)
 
     def stop(self) -> None:
         """Send no more checks."""
-        for timer in (self._next, self._expiry):
-            if timer is not None:
-                timer.cancel()
-        self._next = self._expiry = None
+        while self._timers:
+            self._timers.popitem()[1].cancel()
 
     def _due(self) -> None:
         self._unanswered += 1
         self._wait_for_next()
-        if self._unanswered == SILENCE + 1:
-            self._heard(False)
+        if self._unanswered == SILENCE:
+            self._wait("answer", self._timing.consent_answer, self._miss)
         self._check()
+
+    def _miss(self) -> None:
+        self._silent = True
+        self._heard(False)
 
     def _expire(self) -> None:
         self.stop()
         self._expired()
 
     def _wait_for_next(self) -> None:
-        seconds = self._timing.consent_interval * random.uniform(0.8, 1.2)
-        self._next = asyncio.get_running_loop().call_later(seconds, self._due)
+        self._wait("next", self._timing.consent_interval * random.uniform(0.8, 1.2), self._due)
 
-    def _wait_for_expiry(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-        self._expiry = asyncio.get_running_loop().call_later(self._timing.consent_expires, self._expire)
+    def _wait(self, what: str, seconds: float, then: Callable[[], None]) -> None:
+        if what in self._timers:
+            self._timers[what].cancel()
+        self._timers[what] = asyncio.get_running_loop().call_later(seconds, then)

@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol
 
+UNREACHABLE = 701  # webrtc-pc 4.8.3, errorCode
+
 G = TypeVar("G", contravariant=True)
 A = TypeVar("A", contravariant=True)
 
@@ -25,7 +27,7 @@ class ServerError:
     """Why a STUN or TURN server yielded no candidate (webrtc-pc 4.8.3)."""
 
     url: str
-    code: int  # the server's STUN error code, or 701
+    code: int  # the server's STUN error code, or UNREACHABLE
     text: str
     address: str | None = None  # ours, from which it was asked, if that is the address of a candidate
     port: int | None = None  # likewise
@@ -41,12 +43,44 @@ class SelectedPair:
     remote_ufrag: str | None
 
 
+@dataclass
+class Traffic:
+    """What went over a pair, in the words of webrtc-stats. Packets and their bytes are those that are no STUN."""
+
+    packets_sent: int = 0
+    bytes_sent: int = 0
+    packets_received: int = 0
+    bytes_received: int = 0
+    requests_sent: int = 0  # checks, each counted once however often it was sent
+    consent_requests_sent: int = 0
+    responses_received: int = 0  # to both
+    last_round_trip: float | None = None  # seconds, from when a request was first sent; None before the first response
+    round_trips: float = 0.0  # the sum of all
+
+    def sent(self, data: bytes) -> None:
+        """A packet was sent."""
+        self.packets_sent += 1
+        self.bytes_sent += len(data)
+
+    def received(self, data: bytes) -> None:
+        """A packet was received."""
+        self.packets_received += 1
+        self.bytes_received += len(data)
+
+    def answered(self, seconds: float) -> None:
+        """A request was answered after so many seconds."""
+        self.responses_received += 1
+        self.last_round_trip = seconds
+        self.round_trips += seconds
+
+
 @dataclass(frozen=True)
 class CheckedPair(SelectedPair):
     """A pair on the check list."""
 
     state: str  # an RTCStatsIceCandidatePairState: "frozen", "waiting", "in-progress", "succeeded" or "failed"
     nominated: bool
+    traffic: Traffic  # which goes on
 
 
 class Observer(Protocol[G]):

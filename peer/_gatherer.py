@@ -16,9 +16,9 @@ from typing import Any
 
 import aioice
 
-from ._aioice import UNREACHABLE, Generation, Socket, failure, host_addresses, reflexive_address
+from ._aioice import Generation, Socket, failure, host_addresses, reflexive_address
 from ._configuration import IceServer
-from ._facts import ServerError
+from ._facts import UNREACHABLE, ServerError
 from ._priorities import Foundations, local_preference, priority, ranked
 from ._timing import Timing
 

@@ -94,6 +94,7 @@ class Gathering:
         self.state = "new"  # the connection's; changes with the reports
         self._transports: dict[Key, _Transport] = {}  # grows with began(), shrinks with dropped()
         self._announced: list[RTCIceCandidate] = []  # candidates and markers in order; see announced
+        self._unreachable: set[str] = set()  # see is_news(); emptied when the state changes
 
     @property
     def announced(self) -> tuple[RTCIceCandidate, ...]:
@@ -170,6 +171,16 @@ class Gathering:
             return []
         return self._enter(transport, known, "complete")
 
+    def is_news(self, url: str) -> bool:
+        """Whether to say that a server could not be reached: once for each URL while the state is "gathering".
+
+        Several transports may have asked it (webrtc-pc 4.8.3, errorCode).
+        """
+        if self.state != "gathering" or url in self._unreachable:
+            return False
+        self._unreachable.add(url)
+        return True
+
     def discarded(self, transport: Key, ufrag: str) -> list[Step]:
         """No description will have the generation *ufrag* any more."""
         known = self._transports.get(transport)
@@ -198,6 +209,7 @@ class Gathering:
         if state == self.state:
             return []
         self.state = state
+        self._unreachable.clear()
         steps: list[Step] = [ConnectionState(state)]
         if state == "complete":
             steps.append(Announce(None))

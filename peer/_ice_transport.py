@@ -35,6 +35,7 @@ class IceTransportSlots:
     local_candidates: list[RTCIceCandidate] = field(default_factory=list)  # grows with each that is announced
     remote_candidates: dict[RTCIceCandidate, None] = field(default_factory=dict)  # grows with each that is new
     selected_pair: RTCIceCandidatePair | None = None  # changes when a pair is nominated
+    pair_changes: int = 0  # grows when a pair is nominated
     local_parameters: RTCIceParameters | None = None  # changes when a local description is set
     remote_parameters: RTCIceParameters | None = None  # changes when a remote description is set
     fire: Callable[[Event], None] = to_nobody  # set when there is a transport to fire at

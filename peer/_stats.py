@@ -25,6 +25,7 @@ class TransportStats(RTCTransportStats):
     iceState: str
     iceLocalUsernameFragment: str | None
     selectedCandidatePairId: str | None
+    selectedCandidatePairChanges: int
     rtcpTransportStatsId: str | None = None
 
 
@@ -49,13 +50,22 @@ class IceCandidateStats(RTCStats):
 
 @dataclass
 class IceCandidatePairStats(RTCStats):
-    """RTCIceCandidatePairStats: two candidates and the state of their check."""
+    """RTCIceCandidatePairStats: two candidates, the state of their check, and what went over them."""
 
     transportId: str
     localCandidateId: str
     remoteCandidateId: str
     state: str
     nominated: bool
+    packetsSent: int
+    packetsReceived: int
+    bytesSent: int
+    bytesReceived: int
+    totalRoundTripTime: float  # seconds
+    currentRoundTripTime: float | None  # seconds
+    responsesReceived: int
+    requestsSent: int
+    consentRequestsSent: int
 
 
 def transport_entries(
@@ -81,7 +91,7 @@ def transport_entries(
     pairs: list[RTCStats] = []
     selected = None
     for check in checked:
-        pair = pair_of(check)
+        pair, traffic = pair_of(check), check.traffic
         local, remote = candidate_id("local-candidate", pair.local), candidate_id("remote-candidate", pair.remote)
         id = f"{transport.id}_pair_{_digest(local, remote)}"
         entry = IceCandidatePairStats(
@@ -93,6 +103,15 @@ def transport_entries(
             remoteCandidateId=remote,
             state=check.state,
             nominated=check.nominated,
+            packetsSent=traffic.packets_sent,
+            packetsReceived=traffic.packets_received,
+            bytesSent=traffic.bytes_sent,
+            bytesReceived=traffic.bytes_received,
+            totalRoundTripTime=traffic.round_trips,
+            currentRoundTripTime=traffic.last_round_trip,
+            responsesReceived=traffic.responses_received,
+            requestsSent=traffic.requests_sent,
+            consentRequestsSent=traffic.consent_requests_sent,
         )
         pairs.append(entry)
         if pair == slots.selected_pair:
@@ -102,6 +121,7 @@ def transport_entries(
         iceState=slots.state,
         iceLocalUsernameFragment=slots.local_parameters.usernameFragment if slots.local_parameters else None,
         selectedCandidatePairId=selected,
+        selectedCandidatePairChanges=slots.pair_changes,
     )
     return [whole, *candidates.values(), *pairs]
 

@@ -24,6 +24,8 @@ class Timing:
     """The PAC timer: ICE does not fail before (RFC 8863, section 4)."""
     consent_interval: float = 5.0
     """Between two consent checks, give or take a fifth (RFC 7675, section 5.1)."""
+    consent_answer: float = 1.0
+    """What an answer to a consent check takes at most, where the remote side is there."""
     consent_expires: float = 30.0
     """Without an answer, consent is lost (RFC 7675, section 5.1)."""
     farewell: float = 3.0

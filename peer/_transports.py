@@ -21,7 +21,7 @@ from ._candidate import CandidateAttribute, RTCIceCandidate, candidate_text, pee
 from ._configuration import Configuration
 from ._description import Description
 from ._events import Event, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent
-from ._facts import LocalCandidate, SelectedPair, ServerError
+from ._facts import UNREACHABLE, LocalCandidate, SelectedPair, ServerError
 from ._gathering import Announce, ConnectionState, Gathering, Step, TransportState, Write
 from ._ice_transport import RTCIceCandidatePair, to_nobody
 from ._priorities import Foundations
@@ -252,7 +252,7 @@ class Transports:
             errorCode=error.code,
             errorText=error.text,
         )
-        self._tell(agent, partial(self._tasks.post, partial(self._fire, event)))
+        self._tell(agent, partial(self._tasks.post, partial(self._announce_failure, event)))
 
     def ice_changed(self, agent: Agent, state: str, pair: SelectedPair | None) -> None:
         """See AgentObserver."""
@@ -295,6 +295,10 @@ class Transports:
                     if state == "complete":
                         self._tasks.post(self._complete)
 
+    def _announce_failure(self, event: RTCPeerConnectionIceErrorEvent) -> None:
+        if event.errorCode != UNREACHABLE or self.gathering.is_news(event.url):
+            self._fire(event)
+
     def _write(self, index: int, ufrag: str, line: str) -> None:
         for description in self._local():
             if description is not None and description.carries(index, ufrag):
@@ -313,6 +317,7 @@ class Transports:
         events = []
         if pair is not None:
             slots.selected_pair = self._pair(agent, pair)
+            slots.pair_changes += 1
             events.append(Event("selectedcandidatepairchange"))
         if state != slots.state:
             slots.state = state

@@ -15,6 +15,7 @@ import av
 from peer import Event, RTCPeerConnection
 from peer._timing import shortened
 
+BRISK = {"consent_interval": 0.02, "consent_answer": 0.01}  # what is lost is noticed at once
 STATES = ("signalingState", "iceGatheringState", "iceConnectionState", "connectionState")
 
 

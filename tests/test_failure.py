@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from peers import Log, connect, negotiate, open_peers, opened, reached, send_candidates
+from peers import BRISK, Log, connect, negotiate, open_peers, opened, reached, send_candidates
 
 
 def generation(peer):
@@ -72,7 +72,7 @@ async def test_a_remote_side_that_reaches_us_before_patience_ends_connects():
 
 
 async def test_lost_consent_is_failure_and_closes_nothing():
-    async with open_peers(None, None, consent_interval=0.02, consent_expires=0.3) as (offerer, answerer):
+    async with open_peers(None, None, **BRISK, consent_expires=0.3) as (offerer, answerer):
         channel = await connect(offerer, answerer)
         log = Log(offerer)
         failed = asyncio.ensure_future(reached(offerer, "iceConnectionState", "failed"))
@@ -85,7 +85,7 @@ async def test_lost_consent_is_failure_and_closes_nothing():
 
 
 async def test_who_has_failed_answers_no_checks_so_that_the_other_side_fails_too():
-    async with open_peers(None, None, patience=0.05, consent_interval=0.02, consent_expires=0.2) as (offerer, answerer):
+    async with open_peers(None, None, patience=0.05, **BRISK, consent_expires=0.2) as (offerer, answerer):
         await connect(offerer, answerer)
         failures = [asyncio.ensure_future(reached(peer, "connectionState", "failed")) for peer in (offerer, answerer)]
         for protocol in generation(offerer)._protocols:

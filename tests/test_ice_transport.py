@@ -234,6 +234,20 @@ async def test_a_name_that_does_not_resolve_is_unreachable():
     assert event.errorText
 
 
+async def test_a_server_that_several_transports_cannot_reach_is_told_of_once_in_each_gathering(silent_server):
+    servers = [{"urls": [silent_server, "stun:nosuch.invalid"]}]
+    async with open_peers({"iceServers": servers}, servers=0.1) as (peer,):
+        peer.addTrack(Tone())
+        peer.createDataChannel("chat")
+        urls = []
+        peer.onicecandidateerror = lambda event: urls.append(event.url)
+        for number in (1, 2):
+            await peer.setLocalDescription(await peer.createOffer({"iceRestart": number == 2}))
+            await reached(peer, "iceGatheringState", "gathering")
+            await peer.gathering_complete()
+            assert sorted(urls) == sorted(servers[0]["urls"] * number)
+
+
 async def test_turn_over_dtls_is_left_unused_and_says_so():
     url = "turns:127.0.0.1?transport=udp"
     (event,) = await failures({"iceServers": [{"urls": url, "username": "u", "credential": "p"}]})

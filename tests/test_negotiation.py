@@ -71,6 +71,21 @@ async def test_a_restart_needs_negotiation_until_it_is_negotiated():
         assert states == ["stable", "stable"]
 
 
+async def test_an_answer_is_the_restart_that_is_needed_if_it_has_new_credentials():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        states = counted(answerer)
+        answerer.restartIce()
+        await turns()
+        await negotiate(offerer, answerer)
+        await turns()
+        assert states == ["stable", "stable"]  # it is needed as before
+        offerer.restartIce()
+        await negotiate(offerer, answerer)
+        await turns()
+        assert states == ["stable", "stable"]
+
+
 async def test_negotiation_by_its_events_alone_connects():
     async with open_peers(None, None) as (offerer, answerer):
         trickle(offerer, answerer)

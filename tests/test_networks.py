@@ -8,8 +8,8 @@ import pytest
 from networks import Host, Network
 
 # Two seconds of ICE's own time become a tenth. None is shorter than what a busy machine may take for nothing.
-BRISK = {"consent_interval": 0.2}
-FAILING = {"consent_interval": 0.2, "consent_expires": 1.5}
+BRISK = {"consent_interval": 0.2, "consent_answer": 0.1}
+FAILING = {**BRISK, "consent_expires": 1.5}
 FIRST, SECOND = "10.0.1.{}/24", "10.0.2.{}/24"
 
 

@@ -6,7 +6,19 @@ import asyncio
 import re
 
 import pytest
-from peers import Log, Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates, trickle
+from peers import (
+    BRISK,
+    Log,
+    Tone,
+    connect,
+    negotiate,
+    next_event,
+    open_peers,
+    opened,
+    reached,
+    send_candidates,
+    trickle,
+)
 
 from peer import InvalidAccessError, OperationError, RTCIceTransport
 
@@ -278,7 +290,7 @@ async def test_audio_goes_on_without_a_gap():
 
 
 async def test_a_failed_connection_comes_back_with_all_that_was_sent_meanwhile():
-    async with open_peers(None, None, consent_interval=0.02, consent_expires=0.2) as (offerer, answerer):
+    async with open_peers(None, None, **BRISK, consent_expires=0.2) as (offerer, answerer):
         channel = await connect(offerer, answerer)
         remote = opened_by(answerer)
         messages = echoed(remote)
@@ -301,7 +313,7 @@ async def test_a_failed_connection_comes_back_with_all_that_was_sent_meanwhile()
 
 
 async def test_silence_is_disconnected_and_an_answer_connects_again():
-    async with open_peers(None, None, consent_interval=0.02) as (offerer, answerer):
+    async with open_peers(None, None, **BRISK) as (offerer, answerer):
         await connect(offerer, answerer)
         silent = asyncio.ensure_future(reached(offerer, "iceConnectionState", "disconnected"))
         sockets = [protocol.transport for protocol in agent(answerer).newest._protocols]
@@ -351,6 +363,27 @@ async def test_a_connection_closes_in_the_middle_of_a_restart():
         await offerer.close()
         await answerer.close()
         assert ice(offerer).state == "closed"
+
+
+async def test_a_connection_closes_though_the_new_generation_finds_a_pair_meanwhile():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_once(offerer, answerer)
+        offerer.restartIce()
+        await negotiate(offerer, answerer)
+        candidates = [candidate async for candidate in offerer.ice_candidates()]
+        old, _ = agent(offerer)._generations
+        found, shut_down, told = asyncio.Event(), old.shut_down, agent(offerer).selected
+        agent(offerer).selected = lambda generation: (told(generation), found.set())
+
+        async def shut_down_late():
+            for candidate in candidates:
+                await answerer.addIceCandidate(candidate)
+            await found.wait()
+            await shut_down()
+
+        old.shut_down = shut_down_late
+        await offerer.close()
+        assert agent(offerer)._lingering == []  # nothing is kept for later
 
 
 async def test_a_role_that_was_lost_in_a_conflict_stays_lost():

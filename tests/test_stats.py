@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from peers import Tone, negotiate, open_peers, opened, reached, send_candidates, trickle
+import asyncio
+
+from peers import Tone, connect, emitted, negotiate, next_event, open_peers, opened, reached, send_candidates, trickle
 from servers import mapping_server
 
 
 def of_type(report, type):
     return [entry for entry in report.values() if entry.type == type]
+
+
+async def selected(peer):
+    """The entries of a connection's only transport and of its selected pair."""
+    report = await peer.getStats()
+    (transport,) = of_type(report, "transport")
+    return transport, report[transport.selectedCandidatePairId]
 
 
 async def test_a_connection_reports_its_transport_candidates_and_pairs():
@@ -54,6 +63,83 @@ async def test_a_learned_candidate_keeps_its_identifier_when_another_one_is_adde
         (added,) = (entry for entry in after if entry.id not in before)
         assert (added.address, added.port, added.protocol, added.candidateType) == ("192.0.2.9", 5000, "udp", "host")
         assert before < {entry.id for entry in after}
+        pairs = [p for p in of_type(await answerer.getStats(), "candidate-pair") if p.remoteCandidateId == added.id]
+        assert pairs
+        for pair in pairs:  # none is checked any more
+            assert (pair.nominated, pair.requestsSent, pair.responsesReceived, pair.packetsSent) == (False, 0, 0, 0)
+            assert (pair.currentRoundTripTime, pair.totalRoundTripTime) == (None, 0.0)
+
+
+async def test_a_pair_counts_what_goes_over_it():
+    async with open_peers(None, None) as (offerer, answerer):
+        announced = asyncio.ensure_future(next_event(answerer, "datachannel"))
+        channel = await connect(offerer, answerer)
+        theirs = (await announced).channel
+        before = [await selected(peer) for peer in (offerer, answerer)]
+        for _ in range(3):
+            arrived = asyncio.ensure_future(emitted(theirs, "message"))
+            channel.send("x" * 1000)
+            await arrived
+        for (_, old), peer in zip(before, (offerer, answerer), strict=True):
+            transport, pair = await selected(peer)
+            pairs = of_type(await peer.getStats(), "candidate-pair")
+            assert pair.id == old.id
+            assert sum(p.bytesSent for p in pairs) == transport.bytesSent
+            assert sum(p.packetsSent for p in pairs) == transport.packetsSent
+            assert sum(p.bytesReceived for p in pairs) >= transport.bytesReceived > 0
+            assert sum(p.packetsReceived for p in pairs) >= transport.packetsReceived > 0
+            if peer is offerer:
+                assert pair.bytesSent - old.bytesSent > 3000
+                assert pair.packetsSent - old.packetsSent >= 3
+            else:
+                assert pair.bytesReceived - old.bytesReceived > 3000
+                assert pair.packetsReceived - old.packetsReceived >= 3
+
+
+async def test_a_pair_counts_its_checks_and_their_round_trips():
+    async with open_peers(None, None, consent_interval=0.01) as (offerer, answerer):
+        announced = asyncio.ensure_future(next_event(answerer, "datachannel"))
+        channel = await connect(offerer, answerer)
+        theirs = (await announced).channel
+        (_, pair), enough = await selected(offerer), 3
+        assert pair.requestsSent >= 1
+        while pair.responsesReceived < enough + pair.requestsSent:
+            arrived = asyncio.ensure_future(emitted(theirs, "message"))
+            channel.send("")
+            await arrived
+            _, pair = await selected(offerer)
+        assert pair.consentRequestsSent >= enough
+        assert 0 < pair.currentRoundTripTime < pair.totalRoundTripTime
+
+
+async def test_a_transport_counts_the_changes_of_its_pair():
+    async with open_peers(None, None) as peers:
+        changes = dict.fromkeys(peers, 0)
+
+        def watch(peer):
+            def changed(_):
+                changes[peer] += 1
+
+            peer.sctp.transport.iceTransport.onselectedcandidatepairchange = changed
+
+        peers[0].createDataChannel("chat")
+        watch(peers[0])
+        trickle(*peers)
+        connected = [reached(peer, "connectionState", "connected") for peer in peers]
+        await negotiate(*peers)
+        watch(peers[1])
+        for each in connected:
+            await each
+        for peer in peers:
+            transport, _ = await selected(peer)
+            assert transport.selectedCandidatePairChanges == changes[peer] >= 1
+        again = asyncio.ensure_future(next_event(peers[0].sctp.transport.iceTransport, "selectedcandidatepairchange"))
+        peers[0].restartIce()
+        await negotiate(*peers)
+        await again
+        transport, pair = await selected(peers[0])
+        assert transport.selectedCandidatePairChanges == changes[peers[0]] >= 2
+        assert pair.nominated
 
 
 async def test_a_reflexive_candidate_is_reported_with_the_server_it_came_from():

@@ -17,7 +17,7 @@ class Pair:
         self.happened: list[str] = []
         self.waiting: dict[str, asyncio.Future[None]] = {}
         self.consent = Consent(
-            Timing(consent_interval=0.01, **seconds),
+            Timing(consent_interval=0.01, consent_answer=0.005, **seconds),
             check=lambda: self.note("check"),
             heard=lambda heard: self.note("heard" if heard else "silent"),
             expired=lambda: self.note("expired"),
@@ -44,9 +44,10 @@ async def test_a_remote_side_that_answers_is_checked_for_ever():
     assert pair.happened == ["check"] * 5
 
 
-async def test_silence_is_told_once_before_the_next_check_and_so_is_its_end():
+async def test_silence_is_told_once_when_the_last_check_should_have_been_answered_and_so_is_its_end():
     pair = Pair()
-    await pair.next("silent")  # with which another check goes out
+    await pair.next("silent")
+    await pair.next("check")
     await pair.next("check")
     pair.consent.answered()
     pair.consent.answered()
@@ -59,7 +60,7 @@ async def test_one_answer_that_is_missing_is_no_silence():
     for _ in range(3):
         for _ in range(SILENCE):
             await pair.next("check")
-        pair.consent.answered()
+        pair.consent.answered()  # the second one of two
     pair.consent.stop()
     assert set(pair.happened) == {"check"}
 

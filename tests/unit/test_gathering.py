@@ -282,3 +282,16 @@ def test_an_announcement_names_the_transport_that_has_one_candidate_more():
     announcements = [step for steps in found for step in steps if isinstance(step, Announce)]
     assert [step.transport for step in announcements] == ["B", None, None, None]
     assert [step.candidate and step.candidate.candidate for step in announcements] == [HOST, "", "", None]
+
+
+def test_a_server_that_cannot_be_reached_is_news_once_while_the_connection_gathers():
+    gathering = Gathering()
+    assert not gathering.is_news("stun:a")  # nothing is gathered
+    told(gathering, ("began", "A", "0", 0, "aaaa"), ("began", "B", "1", 1, "aaaa"))
+    assert [gathering.is_news(url) for url in ("stun:a", "stun:b", "stun:a", "stun:b")] == [True, True, False, False]
+    told(gathering, ("ended", "A", "aaaa"), ("settled", "A"))
+    assert not gathering.is_news("stun:a")  # B still gathers
+    told(gathering, ("ended", "B", "aaaa"), ("settled", "B"))
+    assert not gathering.is_news("stun:c")
+    told(gathering, ("began", "A", "0", 0, "bbbb"))
+    assert [gathering.is_news("stun:a"), gathering.is_news("stun:a")] == [True, False]
