@@ -200,3 +200,55 @@ async def test_the_page_closes_and_we_notice(page):
         await page.evaluate("state.channel.close(); state.pc.close();")
         await gone
         assert peer.signalingState == "stable"
+
+
+@pytest.mark.parametrize("restarter", ["page", "Python"])
+async def test_either_side_restarts_ice_and_what_flows_goes_on(page, restarter):
+    async with open_peers(None) as (peer,):
+        signaling, channel, track = await connect(peer, page, page_offers=False, audio=True)
+        await exchange(channel)
+        received = (await track).track
+        await signaling.complete()
+        log, ice = Log(peer), peer.sctp.transport.iceTransport
+        seen = {ice.getLocalParameters().usernameFragment, ice.getRemoteParameters().usernameFragment}
+        for turn in range(3):
+            signaling = Signaling(peer, page)
+            selected = asyncio.ensure_future(next_event(ice, "selectedcandidatepairchange"))
+            if restarter == "page":
+                await peer.setRemoteDescription(await page.evaluate(f"state.pc.restartIce(); {OFFER}"))
+                await peer.setLocalDescription()
+                answer = peer.localDescription.toJSON()
+                await page.evaluate("await state.pc.setRemoteDescription(args[0])", answer)
+            else:
+                peer.restartIce()
+                await peer.setLocalDescription()
+                await peer.setRemoteDescription(await page.evaluate(ANSWER, peer.localDescription.toJSON()))
+            signaling.descriptions_are_exchanged()
+            await selected
+            await exchange(channel)
+            assert (await received.recv()).samples > 0
+            await signaling.complete()
+            seen |= {ice.getLocalParameters().usernameFragment, ice.getRemoteParameters().usernameFragment}
+            assert len(seen) == 2 * (turn + 2)
+        assert log.of("iceconnectionstatechange", "connectionstatechange") == []
+        assert await page.evaluate("return state.pc.connectionState") == "connected"
+
+
+async def test_both_sides_offer_at_once_and_we_yield(page):
+    async with open_peers(None) as (peer,):
+        await page.evaluate(PREPARE, {"offers": True, "audio": False})
+        theirs = asyncio.create_task(next_event(peer, "datachannel"))
+        ours = peer.createDataChannel("from Python")
+        open_ = asyncio.get_running_loop().create_future()
+        ours.once("open", lambda: open_.set_result(None))
+        offer = await page.evaluate(OFFER)
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        signaling = Signaling(peer, page)
+        await peer.setRemoteDescription(offer)
+        await peer.setLocalDescription()
+        await page.evaluate("await state.pc.setRemoteDescription(args[0])", peer.localDescription.toJSON())
+        signaling.descriptions_are_exchanged()
+        await open_
+        await exchange((await theirs).channel)
+        await signaling.complete()
