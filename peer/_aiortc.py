@@ -23,6 +23,7 @@ from aiortc.stats import RTCTransportStats
 
 from ._agent import Agent
 from ._emitters import guard
+from ._errors import ArgumentTypeError
 from ._ice_transport import RTCIceTransport
 from ._negotiation import TransceiverState
 from ._upstream import require
@@ -65,6 +66,10 @@ require(
 )
 
 
+# What is left of a direction where nothing is sent any more.
+_RECEIVING = {"sendrecv": "recvonly", "sendonly": "inactive", "recvonly": "recvonly", "inactive": "inactive"}
+
+
 @dataclass(frozen=True)
 class Media:
     """An m-line that the engine knows, and the transport it uses."""
@@ -73,6 +78,29 @@ class Media:
     agent: Agent
     dtls_state: str
     stopped: bool  # whether its transceiver is
+
+
+class Transceiver(aiortc.RTCRtpTransceiver):
+    """A transceiver that tells when it has *changed* in a way that needs negotiation."""
+
+    changed: Callable[[], None]
+
+    @property
+    def direction(self) -> str:
+        """The direction we want: sendrecv, sendonly, recvonly or inactive."""
+        return super().direction
+
+    @direction.setter
+    def direction(self, direction: str) -> None:
+        if direction not in _RECEIVING:
+            raise ArgumentTypeError(f"{direction!r} is no direction")
+        aiortc.RTCRtpTransceiver.direction.fset(self, direction)  # type: ignore[attr-defined]
+        self.changed()
+
+    async def stop(self) -> None:
+        """Stop for good."""
+        await super().stop()
+        self.changed()
 
 
 class Engine(aiortc.RTCPeerConnection):
@@ -86,6 +114,7 @@ class Engine(aiortc.RTCPeerConnection):
         certificates: Sequence[aiortc.RTCCertificate],
         dtls_changed: Callable[[], None],
         channel_opened: Callable[[aiortc.RTCDataChannel], None],
+        transceiver_changed: Callable[[], None],
     ) -> None:
         self._bundle_policy = aiortc.RTCBundlePolicy(bundle_policy)  # never changes
         # Which transports are shared from the start; the policy differs while apply_remote() runs.
@@ -95,6 +124,7 @@ class Engine(aiortc.RTCPeerConnection):
             self._RTCPeerConnection__certificates = list(certificates[:1])  # aiortc takes one
         self._make_agent = make_agent
         self._dtls_changed = dtls_changed
+        self._transceiver_changed = transceiver_changed
         self._agents: dict[aiortc.RTCIceTransport, Agent] = {}  # grows with each transport
         self.created_channels = False  # whether there was ever one of ours
         self._channels: WeakSet[aiortc.RTCDataChannel] = WeakSet()  # those of ours that somebody still has
@@ -377,6 +407,13 @@ class Engine(aiortc.RTCPeerConnection):
         self._of_tracks.update(t for t in self.getTransceivers() if t.sender is sender and t not in known)
         return sender
 
+    def remove_track(self, sender: aiortc.RTCRtpSender) -> None:
+        """Send nothing any more over *sender*, which is one of ours."""
+        transceiver = next(t for t in self.getTransceivers() if t.sender is sender)
+        if not transceiver.stopped and sender.track is not None:
+            sender.replaceTrack(None)
+            transceiver.direction = _RECEIVING[transceiver.direction]
+
     def createDataChannel(self, *args: Any, **options: Any) -> aiortc.RTCDataChannel:
         """Make a channel whose listeners can break nothing, and which is closed with the connection."""
         channel = super().createDataChannel(*args, **options)
@@ -387,6 +424,8 @@ class Engine(aiortc.RTCPeerConnection):
 
     def _RTCPeerConnection__createTransceiver(self, **options: Any) -> aiortc.RTCRtpTransceiver:
         made: aiortc.RTCRtpTransceiver = super()._RTCPeerConnection__createTransceiver(**options)  # type: ignore[misc]
+        made.__class__ = Transceiver  # aiortc makes its own, and knows no other way
+        made.changed = self._transceiver_changed  # type: ignore[attr-defined]
         if self._is_closed(_transport(made)):  # aiortc lets it share one whose m-lines were all rejected
             _move(made, self._RTCPeerConnection__createDtlsTransport())
         return made

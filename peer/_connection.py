@@ -14,7 +14,7 @@ from ._candidate import RTCIceCandidate
 from ._channel import channel_options, check_channel, utf8
 from ._configuration import configuration
 from ._description import Description, RTCSessionDescription, description_init
-from ._errors import ArgumentTypeError, InvalidStateError, NotSupportedError, translated
+from ._errors import ArgumentTypeError, InvalidAccessError, InvalidStateError, NotSupportedError, translated
 from ._events import EventTarget, event_handler
 from ._promise import Promise, promised, rejected, resolved
 from ._session import Session
@@ -333,6 +333,16 @@ class RTCPeerConnection(EventTarget):
             sender = self._session.engine.addTrack(track)
         self._session.update_negotiation_needed()
         return sender
+
+    def removeTrack(self, sender: aiortc.RTCRtpSender) -> None:
+        """Send nothing any more over *sender* (webrtc-pc 5.1); its transceiver stays, to receive if it did.
+
+        Raises InvalidStateError once closed, and InvalidAccessError for the sender of another connection.
+        """
+        self._assert_open()
+        if sender not in self.getSenders():
+            raise InvalidAccessError("this sender belongs to another connection")
+        self._session.engine.remove_track(sender)
 
     def addTransceiver(
         self, trackOrKind: str | aiortc.MediaStreamTrack, init: Any = None, **members: Any

@@ -257,6 +257,16 @@ class EventTarget:
             if registration.listener == listener and registration is not handler:
                 self._remove(type, registration)
 
+    def dispatchEvent(self, event: Event, /) -> bool:
+        """Call the listeners of *event* now (DOM, section 2.7); True, as no event here can be cancelled.
+
+        What listeners raise is reported. Raises TypeError for what is no event.
+        """
+        if not isinstance(event, Event):
+            raise ArgumentTypeError(f"{event!r} is not an event")
+        self._fire(event)
+        return True
+
     remove_listener = removeEventListener
 
     def remove_all_listeners(self, event: str | None = None) -> None:

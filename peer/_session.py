@@ -74,6 +74,7 @@ class Session:
             certificates=configuration.certificates,
             dtls_changed=self.transports.dtls_changed,
             channel_opened=self._channel_opened,
+            transceiver_changed=self.update_negotiation_needed,
         )
         self.transports.fill_pool()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from peers import Tone, connect, negotiate, next_event, open_peers, opened, reached, trickle
 
-from peer import RTCPeerConnection
+from peer import InvalidAccessError, InvalidStateError, RTCPeerConnection
 
 
 def counted(peer):
@@ -120,3 +121,68 @@ def test_what_is_added_before_the_loop_runs_is_told_when_it_does():
         return states
 
     assert asyncio.run(main()) == ["stable"]
+
+
+async def connected_with_audio(offerer, answerer):
+    """Connect with a track each way; returns the offerer's sender."""
+    trickle(offerer, answerer)
+    sender = offerer.addTrack(Tone())
+    answerer.addTrack(Tone())
+    await negotiate(offerer, answerer)
+    await asyncio.gather(*(reached(peer, "connectionState", "connected") for peer in (offerer, answerer)))
+    await turns()
+    return sender
+
+
+@pytest.mark.parametrize("direction", ["sendonly", "recvonly", "inactive"])
+async def test_a_direction_that_is_changed_needs_negotiation(direction):
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_with_audio(offerer, answerer)
+        states = counted(offerer)
+        (transceiver,) = offerer.getTransceivers()
+        transceiver.direction = "sendrecv"
+        await turns()
+        assert states == []
+        transceiver.direction = direction
+        transceiver.direction = direction
+        await turns()
+        assert states == ["stable"]
+        await negotiate(offerer, answerer)
+        await turns()
+        assert (states, transceiver.currentDirection) == (["stable"], direction)
+        with pytest.raises(TypeError):
+            transceiver.direction = "sideways"
+
+
+async def test_a_transceiver_that_is_stopped_needs_negotiation():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_with_audio(offerer, answerer)
+        states = counted(offerer)
+        await offerer.getTransceivers()[0].stop()
+        await turns()
+        assert states == ["stable"]
+        await negotiate(offerer, answerer)
+        await turns()
+        assert states == ["stable"]
+        assert answerer.getTransceivers()[0].stopped
+
+
+async def test_a_track_that_is_removed_is_sent_no_more_and_its_transceiver_goes_on_receiving():
+    async with open_peers(None, None) as (offerer, answerer):
+        sender = await connected_with_audio(offerer, answerer)
+        states = counted(offerer)
+        offerer.removeTrack(sender)
+        offerer.removeTrack(sender)
+        await turns()
+        assert (states, sender.track) == (["stable"], None)
+        (transceiver,) = offerer.getTransceivers()
+        assert (transceiver.direction, transceiver.stopped) == ("recvonly", False)
+        await negotiate(offerer, answerer)
+        assert transceiver.currentDirection == "recvonly"
+        assert (await transceiver.receiver.track.recv()).samples > 0
+        again = offerer.addTrack(Tone())
+        assert (again, transceiver.direction) == (sender, "sendrecv")
+        with pytest.raises(InvalidAccessError):
+            answerer.removeTrack(sender)
+    with pytest.raises(InvalidStateError):
+        offerer.removeTrack(sender)

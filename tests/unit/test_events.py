@@ -799,3 +799,11 @@ async def test_a_listener_that_asks_for_the_result_of_something_cancelled_stops_
     target.fire()
     assert log == ["next"]
     loop_errors.clear()
+
+
+def test_a_user_may_dispatch_an_event_of_their_own(target, log):
+    target.addEventListener("mine", lambda event: log.append((event.type, event.target)))
+    assert target.dispatchEvent(Event("mine")) is True
+    assert log == [("mine", target)]
+    with pytest.raises(TypeError):
+        target.dispatchEvent("mine")
