@@ -117,8 +117,12 @@ class Agent:
 
         *local* are the ufrag and the password that we have then.
         """
-        if self.newest.remote_username not in (None, ufrag):
-            self._restart(*local)
+        newest = self.newest
+        if newest.remote_username not in (None, ufrag):
+            if newest.gathering is not None and newest is not self._negotiated:
+                newest.forget_remote()  # who has answered provisionally was somebody else
+            else:
+                self._restart(*local)
         self.newest.remote_username, self.newest.remote_password = ufrag, password
 
     def withdraw(self) -> None:

@@ -283,6 +283,13 @@ class Generation(aioice.Connection):
             if not self._remote_candidates_resolving:
                 self._end_remote_candidates()
 
+    def forget_remote(self) -> None:
+        """Forget the remote candidates: they were those of other credentials. Checks have not begun."""
+        self._remote_candidates.clear()
+        self._check_list.clear()
+        self._early_checks.clear()
+        self._remote_candidates_end = False
+
     async def _resolve(self, candidate: aioice.Candidate) -> None:
         try:
             protocol = await ice.get_or_create_mdns_protocol(self)

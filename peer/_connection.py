@@ -84,7 +84,9 @@ class RTCPeerConnection(EventTarget):
 
     @property
     def signalingState(self) -> str:
-        """stable, have-local-offer, have-remote-offer or closed (webrtc-pc 4.3.1).
+        """stable, have-local-offer, have-remote-offer, have-local-pranswer, have-remote-pranswer or closed.
+
+        See webrtc-pc 4.3.1.
 
         Fires signalingstatechange when it changes, except to closed.
         """
@@ -174,8 +176,10 @@ class RTCPeerConnection(EventTarget):
 
         Begins to gather candidates and does not wait for any: they come with icecandidate events. Send the description
         before them. Rejects with InvalidStateError if there can be no such description now, with
-        InvalidModificationError if it is not the one that was created last, with TypeError if it is none, and with
-        NotSupportedError for a rollback or a pranswer.
+        InvalidModificationError if it is not the one that was created last, and with TypeError if it is none.
+
+        The type "rollback" takes an offer back. A "pranswer" is an answer that is not final: candidates are gathered,
+        and the connection is made when the final one is set.
         """
         try:
             init = description_init(description, type, sdp)

@@ -26,7 +26,7 @@ from ._bundle import accept, bundle_only, bundled, regroup, reject, shared
 from ._configuration import Configuration, changed_configuration
 from ._description import Description, RTCSessionDescription, restarting, trickling, ufrags, without_candidates
 from ._emitters import guard, hold_back
-from ._errors import InvalidAccessError, InvalidModificationError, NotSupportedError, OperationError, translated
+from ._errors import InvalidAccessError, InvalidModificationError, OperationError, translated
 from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
 from ._negotiation import negotiation_needed
 from ._promise import Promise, resolved
@@ -92,15 +92,15 @@ class Session:
 
     def set_local(self, init: Mapping[str, str]) -> Promise[None]:
         """Set a local description (webrtc-pc 4.4.2)."""
-        type = _supported(init.get("type") or implied_type(self.signaling_state))
-        sdp = init.get("sdp", "")
-        if type != "rollback" and sdp and sdp != self._last_created[type]:
-            raise InvalidModificationError(f"this is not the {type} that was created last")
+        type = init.get("type") or implied_type(self.signaling_state)
+        sdp = "" if type == "rollback" else init.get("sdp", "")
+        if sdp and sdp != self._last_created[_created_as(type)]:
+            raise InvalidModificationError(f"this is not the {_created_as(type)} that was created last")
         signaling_state(self.signaling_state, "local", type)
         if type == "rollback":
             return self._roll_back("setLocalDescription", "local")
-        if type == "offer":
-            return self._tasks.run("setLocalDescription", partial(self._set_local_offer, sdp))
+        if type != "answer":
+            return self._tasks.run("setLocalDescription", partial(self._set_local_pending, type, sdp))
         answer = Description("answer", sdp or self._create("answer").sdp)
         return self._in_parallel(
             "setLocalDescription",
@@ -110,27 +110,32 @@ class Session:
 
     def set_remote(self, init: Mapping[str, str]) -> Promise[None]:
         """Set a remote description (webrtc-pc 4.4.2)."""
-        type = _supported(init["type"])
-        if type == "rollback":
-            signaling_state(self.signaling_state, "remote", type)
-            return self._roll_back("setRemoteDescription", "remote")
+        type = init["type"]
         glare = type == "offer" and self.signaling_state == "have-local-offer"
         signaling_state("stable" if glare else self.signaling_state, "remote", type)
+        if type == "rollback":
+            return self._roll_back("setRemoteDescription", "remote")
         description = Description(type, init.get("sdp", ""))
-        description.check()
-        last = self.pending_remote or (None if glare else self.pending_local) or self.current_local
-        description.name([section.mid or "" for section in last.sections] if last else [])
-        if not self.engine.parses(_bare(description)):
-            raise OperationError(f"the {type} has a line that does not parse")
-        if type == "answer" and _restarted(description, self.current_remote) - _restarted(
-            self.pending_local, self.current_local
-        ):
-            raise InvalidAccessError("the answer restarts ICE, which the offer does not")
+        self._check_remote(description, None if glare else self.pending_local)
+        if type == "pranswer":  # the engine gets the final one
+            return self._tasks.run("setRemoteDescription", partial(self._set_remote, description, []))
         return self._in_parallel(
             "setRemoteDescription",
             self._yield_to(description) if glare else self._apply_remote(description),
             partial(self._set_remote, description),
         )
+
+    def _check_remote(self, description: Description, offer: Description | None) -> None:
+        """Raise unless *description* can be applied; if it is an answer, to our *offer*."""
+        description.check()
+        last = self.pending_remote or offer or self.current_local
+        description.name([section.mid or "" for section in last.sections] if last else [])
+        if not self.engine.parses(_bare(description)):
+            raise OperationError(f"the {description.type} has a line that does not parse")
+        if description.type != "offer" and _restarted(description, self.current_remote) - _restarted(
+            offer, self.current_local
+        ):
+            raise InvalidAccessError("the answer restarts ICE, which the offer does not")
 
     def add_candidate(self, init: _remote.CandidateInit) -> Promise[None]:
         """Add a remote candidate (webrtc-pc 4.4.2)."""
@@ -251,12 +256,13 @@ class Session:
     def _stopped(self) -> set[str]:
         return {mid for mid, known in self.engine.media().items() if known.stopped}
 
-    def _set_local_offer(self, sdp: str) -> None:
-        offer = Description("offer", sdp or self._create("offer").sdp)
-        self.engine.hold_offer(_bare(offer))
-        self.pending_local = offer
-        self._negotiated("local", "offer")
-        self.transports.described_locally(offer)
+    def _set_local_pending(self, type: str, sdp: str) -> None:
+        description = Description(type, sdp or self._create(_created_as(type)).sdp)
+        if type == "offer":
+            self.engine.hold_offer(_bare(description))
+        self.pending_local = description
+        self._negotiated("local", type)
+        self.transports.described_locally(description)
 
     async def _apply_local_answer(self, answer: Description) -> None:
         with translated(InvalidAccessError):
@@ -281,7 +287,7 @@ class Session:
             return tracks
 
     def _set_remote(self, description: Description, tracks: list[aiortc.events.RTCTrackEvent]) -> None:
-        if description.type == "offer":
+        if description.type != "answer":
             self.pending_remote = description
         else:
             self.current_remote, self.current_local = description, self.pending_local
@@ -381,10 +387,9 @@ def _bare(description: Description) -> str:
     return accept(without_candidates(description.named), description.rejected)
 
 
-def _supported(type: str) -> str:
-    if type == "pranswer":
-        raise NotSupportedError(f"descriptions of type {type} are not supported")
-    return type
+def _created_as(type: str) -> str:
+    """What was created to be set as *type*: a provisional answer is an answer that is not final."""
+    return "answer" if type == "pranswer" else type
 
 
 def _restarted(description: Description | None, last: Description | None) -> set[str | None]:

@@ -16,9 +16,15 @@ _SIGNALING = {
     ("have-local-offer", "local", "offer"): "have-local-offer",
     ("have-local-offer", "remote", "answer"): "stable",
     ("have-local-offer", "local", "rollback"): "stable",
+    ("have-local-offer", "remote", "pranswer"): "have-remote-pranswer",
+    ("have-remote-pranswer", "remote", "pranswer"): "have-remote-pranswer",
+    ("have-remote-pranswer", "remote", "answer"): "stable",
     ("have-remote-offer", "remote", "offer"): "have-remote-offer",
     ("have-remote-offer", "local", "answer"): "stable",
     ("have-remote-offer", "remote", "rollback"): "stable",
+    ("have-remote-offer", "local", "pranswer"): "have-local-pranswer",
+    ("have-local-pranswer", "local", "pranswer"): "have-local-pranswer",
+    ("have-local-pranswer", "local", "answer"): "stable",
 }
 
 
@@ -35,7 +41,7 @@ def signaling_state(state: str, side: str, type: str) -> str:
 
 def implied_type(state: str) -> str:
     """The type of description that setLocalDescription() makes when it is told none (webrtc-pc 4.4.2)."""
-    return "answer" if state == "have-remote-offer" else "offer"
+    return "answer" if state in ("have-remote-offer", "have-local-pranswer") else "offer"
 
 
 def ice_gathering_state(transports: Collection[str]) -> str:

@@ -20,16 +20,22 @@ STATES = (
     "have-remote-pranswer",
     "closed",
 )
-# The drawing in webrtc-pc 4.3.1 and RFC 9429, section 3.2, without provisional answers.
+# The drawing in webrtc-pc 4.3.1 and RFC 9429, section 3.2.
 TRANSITIONS = {
     ("stable", "local", "offer"): "have-local-offer",
     ("stable", "remote", "offer"): "have-remote-offer",
     ("have-local-offer", "local", "offer"): "have-local-offer",
     ("have-local-offer", "remote", "answer"): "stable",
     ("have-local-offer", "local", "rollback"): "stable",
+    ("have-local-offer", "remote", "pranswer"): "have-remote-pranswer",
+    ("have-remote-pranswer", "remote", "pranswer"): "have-remote-pranswer",
+    ("have-remote-pranswer", "remote", "answer"): "stable",
     ("have-remote-offer", "remote", "offer"): "have-remote-offer",
     ("have-remote-offer", "local", "answer"): "stable",
     ("have-remote-offer", "remote", "rollback"): "stable",
+    ("have-remote-offer", "local", "pranswer"): "have-local-pranswer",
+    ("have-local-pranswer", "local", "pranswer"): "have-local-pranswer",
+    ("have-local-pranswer", "local", "answer"): "stable",
 }
 
 
@@ -52,7 +58,12 @@ def test_every_other_description_is_an_error_that_names_it_and_the_state(state, 
 
 @pytest.mark.parametrize(
     ("state", "type"),
-    [("stable", "offer"), ("have-local-offer", "offer"), ("have-remote-offer", "answer")],
+    [
+        ("stable", "offer"),
+        ("have-local-offer", "offer"),
+        ("have-remote-offer", "answer"),
+        ("have-local-pranswer", "answer"),
+    ],
 )
 def test_set_local_description_makes_an_answer_if_there_is_a_remote_offer_and_else_an_offer(state, type):
     assert implied_type(state) == type
