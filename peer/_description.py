@@ -311,8 +311,8 @@ def ufrags(sdp: str) -> list[str]:
 
 def restarting(sdp: str, ufrag: str, password: str) -> str:
     """*sdp* with other ICE credentials, the same for all m-lines."""
-    text = re.sub(r"(?m)^a=ice-ufrag:[^\r\n]*", f"a=ice-ufrag:{ufrag}", sdp)
-    return re.sub(r"(?m)^a=ice-pwd:[^\r\n]*", f"a=ice-pwd:{password}", text)
+    text = re.sub(r"(?m)^a=ice-ufrag:[^\r\n]*", lambda _: f"a=ice-ufrag:{ufrag}", sdp)
+    return re.sub(r"(?m)^a=ice-pwd:[^\r\n]*", lambda _: f"a=ice-pwd:{password}", text)
 
 
 def trickling(sdp: str) -> str:

@@ -3,7 +3,7 @@ import types
 
 import pytest
 
-from peer._channel import channel_options, check_channel
+from peer._channel import channel_options, check_channel, utf8
 
 NUMBERS = ("maxPacketLifeTime", "maxRetransmits", "id")
 
@@ -80,3 +80,8 @@ def test_what_a_channel_may_be(label, options):
 def test_what_a_channel_may_not_be(label, options, words):
     with pytest.raises(TypeError, match=words):
         check_channel(label, options)
+
+
+@pytest.mark.parametrize(("text", "size"), [("", 0), ("chat", 4), ("grüße", 7), ("\ud800", 3), (5, 1)])
+def test_a_label_counts_its_bytes(text, size):
+    assert len(utf8(text)) == size

@@ -12,8 +12,10 @@ from peer._description import (
     Description,
     RTCSessionDescription,
     description_init,
+    restarting,
     sdp_type,
     trickling,
+    ufrags,
     without_candidates,
 )
 from peer._errors import InvalidAccessError, OperationError
@@ -762,3 +764,15 @@ def test_an_end_of_candidates_of_the_session_is_that_of_every_section():
         description.add_candidate(0, line)
     description.end_candidates(0)
     assert description.value.sdp == f"{text}a=candidate:one\r\na=candidate:two\r\n"
+
+
+def test_a_restart_gives_all_m_lines_the_same_new_credentials_and_changes_nothing_else():
+    session = "v=0\r\na=ice-ufrag:old\r\na=ice-pwd:secret\r\n"
+    text = f"{session}m=audio 9 X 0\r\na=ice-ufrag:old2\r\na=ice-pwd:secret2\r\na=x\r\n"
+    changed = restarting(text, "n+w/", "ne\\1wer")
+    assert ufrags(text) == ["old", "old2"]
+    assert ufrags(changed) == ["n+w/", "n+w/"]
+    assert changed.count("a=ice-pwd:ne\\1wer\r\n") == 2
+    assert changed.replace("n+w/", "old").replace("ne\\1wer", "secret") == text.replace("old2", "old").replace(
+        "secret2", "secret"
+    )
