@@ -150,6 +150,10 @@ class Agent:
         """Add a remote candidate to the generation that talks to *ufrag*."""
         self._talking_to(ufrag).add_remote(candidate)
 
+    def add_silent(self, ufrag: str | None) -> None:
+        """Add a remote candidate that must not be contacted to the generation that talks to *ufrag*."""
+        self._talking_to(ufrag).add_silent()
+
     def end_remote(self, ufrag: str | None) -> None:
         """There will be no more remote candidates for the generation that talks to *ufrag*."""
         self._talking_to(ufrag).end_remote()

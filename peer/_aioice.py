@@ -46,7 +46,6 @@ _UNLISTED = {
         "get_host_addresses",
         "get_or_create_mdns_protocol",
         "relayed_candidate",
-        "server_reflexive_candidate",
     ),
     mdns: ("is_mdns_hostname",),
     stun: ("TransactionFailed", "TransactionTimeout"),
@@ -91,9 +90,11 @@ require(
     },
 )
 
-MAX_PAIRS = 100  # RFC 8445, section 6.1.2.5; no more remote candidates are kept either
+MAX_PAIRS = 100  # RFC 8445, section 6.1.2.5; no more candidates that were signalled are kept either
+MAX_CANDIDATES = 2 * MAX_PAIRS  # with those that were learned from checks
 MDNS_QUERIES = 3  # a second apart, as RFC 6762, section 5.2, allows
-RETRANSMISSIONS = 5  # of a check: 31.5 s, less than the PAC timer
+RETRANSMISSIONS = 5  # of a check
+CHECK_SECONDS = 31.5  # which takes so long, less than the PAC timer
 CONSENT_CHECKS = 8  # under way at once: more than are sent before consent expires
 RECEIVE_BUFFER = 1 << 18  # bytes that may wait at a socket while Python is busy
 
@@ -175,6 +176,7 @@ class Generation(aioice.Connection):
         self.gathered = False  # True once there will be no more local candidates
         self.checking = False  # True once there was something to check
         self.patient = False  # True while the PAC timer runs
+        self._silent = False  # True once there is a candidate that must not be contacted
         self.pair: ice.CandidatePair | None = None  # the one that was nominated last
         self._consent = Consent(
             timing,
@@ -276,6 +278,12 @@ class Generation(aioice.Connection):
         else:
             self._add_remote_candidate(theirs, theirs.host)
 
+    def add_silent(self) -> None:
+        """There is a candidate that must not be contacted: to all the world it is one that does not answer."""
+        self._silent = True
+        self._start_timer("silence", CHECK_SECONDS, self._reconsider_failure)
+        self.sort_check_list()
+
     def end_remote(self) -> None:
         """There will be no more remote candidates."""
         if not self._remote_candidates_end and not self._closing:
@@ -332,17 +340,33 @@ class Generation(aioice.Connection):
         self._bound_check_list()
         if not self._early_checks_done or self._check_list_done:
             return
-        if self._remote_candidates and not self.checking:
+        if (self._remote_candidates or self._silent) and not self.checking:
             self.checking = True
             self.observer.checking(self)
         if "check" not in self._timers:
             self._next_check()
 
-    def _bound_check_list(self) -> None:
-        """Drop the last pairs that were not checked yet where there are too many (RFC 8445, section 6.1.2.5)."""
-        for pair in reversed(self._check_list[MAX_PAIRS:]):
-            if pair.state in _UNCHECKED and pair.task is None:
-                self._check_list.remove(pair)
+    def _bound_check_list(self, size: int = MAX_PAIRS) -> None:
+        """Keep no more pairs than *size* (RFC 8445, section 6.1.2.5).
+
+        Those that have failed give way, then those that wait, then those that are checked; of each, the last first.
+        """
+        for states in ((ice.CandidatePair.State.FAILED,), _UNCHECKED, (ice.CandidatePair.State.IN_PROGRESS,)):
+            for pair in reversed(self._check_list):
+                if len(self._check_list) <= size:
+                    return
+                if pair.state in states:
+                    self._check_list.remove(pair)
+                    if pair.task is not None:
+                        pair.task.cancel()
+
+    def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: ice.StunProtocol) -> None:
+        """Aioice calls this with each check of the remote side, which may form a pair."""
+        if len(self._remote_candidates) < MAX_CANDIDATES or any(
+            (candidate.host, candidate.port) == addr for candidate in self._remote_candidates
+        ):
+            self._bound_check_list(MAX_PAIRS - 1)
+            super().check_incoming(message, addr, protocol)
 
     def _next_check(self) -> None:
         self._timers.pop("check", None)
@@ -456,6 +480,7 @@ class Generation(aioice.Connection):
         return (
             super()._remote_candidates_expected()
             or not self.gathered
+            or self._is_running("silence")
             or (self.patient and bool(self._local_candidates))
         )
 
@@ -541,6 +566,9 @@ class Generation(aioice.Connection):
     def _start_timer(self, name: str, seconds: float, expired: Callable[[], None]) -> None:
         self._timers[name] = asyncio.get_running_loop().call_later(seconds, expired)
 
+    def _is_running(self, name: str) -> bool:
+        return name in self._timers and self._timers[name].when() > asyncio.get_running_loop().time()
+
     def _stop_timers(self) -> None:
         while self._timers:
             self._timers.popitem()[1].cancel()
@@ -553,8 +581,10 @@ def host_addresses() -> list[str]:
 
 async def reflexive_address(socket: Socket, address: str, port: int) -> tuple[str, int]:
     """Ask a STUN server how it sees *socket*."""
-    candidate, _ = await ice.server_reflexive_candidate(socket, (address, port))
-    return candidate.host, candidate.port
+    request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    response, _ = await socket.request(request, (address, port))
+    host, mapped = response.attributes["XOR-MAPPED-ADDRESS"]
+    return host, mapped
 
 
 def failure(error: Exception, seconds: float) -> tuple[int, str]:

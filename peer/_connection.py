@@ -23,7 +23,6 @@ from ._webidl import members as _members
 
 T = TypeVar("T")
 
-_NEVER: Any = object()  # stands for an argument that was not given
 _TRANSCEIVER_MEMBERS = ("direction", "sendEncodings", "streams")
 
 
@@ -388,8 +387,8 @@ class RTCPeerConnection(EventTarget):
     async def getStats(self) -> aiortc.RTCStatsReport:
         """What aiortc reports of its senders and receivers, and the entries of ICE (webrtc-pc 8.2).
 
-        The latter are those of type transport, local-candidate, remote-candidate and candidate-pair, with the members
-        of the W3C's webrtc-stats.
+        The latter are those of type transport, local-candidate, remote-candidate and candidate-pair, with those
+        members of the W3C's webrtc-stats that are known here.
         """
         report = await self._session.engine.getStats()
         for entry in self._session.transports.stats(self._session.engine.transport_stats()):

@@ -1,8 +1,8 @@
 """Gathers the candidates of one generation: those of the host's addresses, and those that servers tell.
 
 All are published as they are found (RFC 8838, section 9): the host's in about a millisecond, those of STUN and TURN
-servers when they answer. All servers are asked at once, each from every IPv4 address, and have a bounded time to
-answer. One from which nothing was learned is told to the observer, once.
+servers when they answer. All servers are asked at once, STUN servers from every address of a family that they
+have, and have a bounded time to answer. One from which nothing was learned is told to the observer, once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import aioice
 
@@ -23,6 +23,14 @@ from ._priorities import Foundations, local_preference, priority, ranked
 from ._timing import Timing
 
 logger = logging.getLogger(__name__)
+
+
+class _Failure(NamedTuple):
+    """How a server failed."""
+
+    code: int
+    text: str
+    base: aioice.Candidate | None  # from where it was asked, if it was, and that is a candidate
 
 
 class Gatherer:
@@ -58,35 +66,40 @@ class Gatherer:
     async def _ask(self, number: int) -> None:
         """Ask a server for candidates, and tell the observer if it yields none."""
         server = self._servers[number]
-        queries: list[Callable[[], Coroutine[Any, Any, None]]]
+        queries: list[tuple[Callable[[], Coroutine[Any, Any, None]], aioice.Candidate | None]]
         if server.scheme == "stun":
-            bases = [(socket, base, rank) for socket, base, rank in self._hosts if ":" not in base.host]
             queries = [
-                partial(self._ask_stun, server, socket, base, local_preference(rank, len(self._servers), number))
-                for socket, base, rank in bases
+                (partial(self._ask_stun, server, socket, base, self._preference(rank, number)), base)
+                for socket, base, rank in self._hosts
             ]
         else:
-            bases = []
-            queries = [partial(self._ask_turn, server, local_preference(number))]
-        outcomes = await asyncio.gather(*[self._bounded(query) for query in queries])
+            queries = [(partial(self._ask_turn, server, local_preference(number)), None)]
+        outcomes = await asyncio.gather(*[self._bounded(query, base) for query, base in queries])
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures and len(failures) == len(outcomes):
-            # What a server has answered says more than that it did not.
-            code, text = max(failures, key=lambda failure: failure[0] != UNREACHABLE)
-            place = (bases[0][1].host, bases[0][1].port) if bases else ()
+            # What a server has answered says more than that it did not, and that more than that it was not asked.
+            failures.sort(key=lambda failure: (failure.code == UNREACHABLE, failure.base is None))
+            code, text, base = failures[0]
+            place = (base.host, base.port) if base is not None else ()
             self._generation.observer.server_failed(self._generation, ServerError(server.url, code, text, *place))
 
-    async def _bounded(self, query: Callable[[], Coroutine[Any, Any, None]]) -> tuple[int, str] | None:
-        """Run *query*, but not for ever; return how it failed: a code and a text."""
+    def _preference(self, rank: int, number: int) -> int:
+        return local_preference(rank, len(self._servers), number)
+
+    async def _bounded(
+        self, query: Callable[[], Coroutine[Any, Any, None]], base: aioice.Candidate | None
+    ) -> _Failure | None:
+        """Run *query*, which asks from *base*, but not for ever; return how it failed."""
         try:
             async with asyncio.timeout(self._timing.servers):
                 await query()
         except Exception as error:
-            return failure(error, self._timing.servers)
+            was_asked = not isinstance(error, socket.gaierror)
+            return _Failure(*failure(error, self._timing.servers), base if was_asked else None)
         return None
 
     async def _ask_stun(self, server: IceServer, socket_: Socket, base: aioice.Candidate, preference: int) -> None:
-        address = await _address(server.host, socket.AF_INET)
+        address = await _address(server.host, socket.AF_INET6 if ":" in base.host else socket.AF_INET)
         host, port = await reflexive_address(socket_, address, server.port)
         if not self._is_redundant(host, port, base):
             foundation = self._foundations.of("srflx", base.host, "udp", address)

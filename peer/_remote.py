@@ -62,6 +62,11 @@ class Addition:
     candidate: CandidateAttribute | None  # what to try to connect to; None if there is nothing, or nothing usable
 
     @property
+    def prohibited(self) -> bool:
+        """Whether nobody must contact it (webrtc-pc 4.4.2): then it is one that does not answer."""
+        return self.candidate is not None and self.candidate.port in BAD_PORTS
+
+    @property
     def hidden(self) -> bool:
         """Whether the address is a name of mDNS: nothing to look up for those who only want to be relayed.
 
@@ -173,9 +178,4 @@ def _ended(index: int, ufrag: str | None, *descriptions: Description | None) -> 
 
 def _usable(candidate: CandidateAttribute | None) -> bool:
     """Whether a check could be sent to it: RTP and RTCP share one component, which is UDP."""
-    return (
-        candidate is not None
-        and candidate.component == 1
-        and candidate.protocol == "udp"
-        and candidate.port not in BAD_PORTS
-    )
+    return candidate is not None and candidate.component == 1 and candidate.protocol == "udp"

@@ -55,6 +55,7 @@ class Session:
         self._to_replace: set[str] = set()
         self._negotiation_needed = False  # whether users were told so; changes in tasks
         self._check_when_empty = False  # whether that is to be looked at when the chain is empty
+        self._was_described = False  # True once a local description was set
         self._fire_at_users = fire
         self._tasks = TaskQueue()
         self._work: set[asyncio.Task[None]] = set()  # what operations do in parallel
@@ -104,7 +105,7 @@ class Session:
         answer = Description("answer", sdp or self._create("answer").sdp)
         return self._in_parallel(
             "setLocalDescription",
-            self._apply_local_answer(answer),
+            partial(self._apply_local_answer, answer),
             lambda _: self._set_local_answer(answer),
         )
 
@@ -121,7 +122,7 @@ class Session:
             return self._tasks.run("setRemoteDescription", partial(self._set_remote, description, []))
         return self._in_parallel(
             "setRemoteDescription",
-            self._yield_to(description) if glare else self._apply_remote(description),
+            partial(self._yield_to if glare else self._apply_remote, description),
             partial(self._set_remote, description),
         )
 
@@ -183,7 +184,7 @@ class Session:
 
     def set_configuration(self, given: Any, **keywords: Any) -> None:
         """Change the configuration; it counts from the next gathering on (webrtc-pc 4.4.1.6)."""
-        described = bool(self.pending_local or self.current_local)
+        described = self._was_described
         self.transports.configuration = changed_configuration(
             self.transports.configuration, described, given, **keywords
         )
@@ -203,13 +204,13 @@ class Session:
             self.transports.on_complete.append(partial(promise.resolve, None))
         return promise
 
-    def _in_parallel(self, what: str, work: Coroutine[Any, Any, T], then: Callable[[T], R]) -> Promise[R]:
-        """Run *work*; the promise settles in a task: with what *then* makes of the result, or with the error."""
+    def _in_parallel(self, what: str, work: Callable[[], Coroutine[Any, Any, T]], then: Callable[[T], R]) -> Promise[R]:
+        """Begin *work*; the promise settles in a task: with what *then* makes of the result, or with the error."""
         promise: Promise[R] = Promise(what)
 
         async def run() -> None:
             try:
-                result = await work
+                result = await work()
             except Exception as error:
                 self._tasks.post(partial(promise.reject, error))
             else:
@@ -261,6 +262,7 @@ class Session:
         if type == "offer":
             self.engine.hold_offer(_bare(description))
         self.pending_local = description
+        self._was_described = True
         self._negotiated("local", type)
         self.transports.described_locally(description)
 
@@ -272,6 +274,7 @@ class Session:
     def _set_local_answer(self, answer: Description) -> None:
         self.current_local, self.current_remote = answer, self.pending_remote
         self.pending_local = self.pending_remote = None
+        self._was_described = True
         self._negotiated("local", "answer")
         self.transports.described_locally(answer)
 
@@ -304,7 +307,7 @@ class Session:
             )
 
     def _roll_back(self, what: str, side: str) -> Promise[None]:
-        return self._in_parallel(what, self.engine.take_back(), lambda _: self._set_back(side))
+        return self._in_parallel(what, self.engine.take_back, lambda _: self._set_back(side))
 
     async def _yield_to(self, offer: Description) -> list[aiortc.events.RTCTrackEvent]:
         """Both sides have offered at once: take ours back, then apply theirs."""

@@ -1,6 +1,6 @@
 """The states of a connection, as tables (webrtc-pc 4.3; RFC 9429, section 3.2).
 
-Everything here is a function of its arguments. Who calls it when is told in _connection.py.
+Everything here is a function of its arguments. Who calls it when is told in _session.py and _transports.py.
 """
 
 from __future__ import annotations

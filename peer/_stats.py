@@ -1,8 +1,8 @@
 """The statistics of ICE (webrtc-stats: transport, local-candidate, remote-candidate, candidate-pair). Pure.
 
-Entries are dataclasses like aiortc's, with the members of the standard; a member that is not known is None. Identifiers
-are made of the transport's and of hashes, so that they stay the same from one report to the next, whatever is added in
-between, and can hardly be guessed (webrtc-pc 8.4).
+Entries are dataclasses like aiortc's, with those members of the standard that are known here; one without a value is
+None. Identifiers are made of the transport's and of hashes, so that they stay the same from one report to the next,
+whatever is added in between, and can hardly be guessed (webrtc-pc 8.4).
 """
 
 from __future__ import annotations

@@ -71,9 +71,12 @@ class Transports:
     def fill_pool(self) -> None:
         """Make the pool as large as is configured, by gathering or by discarding (RFC 9429, section 3.5.4).
 
-        All its agents have the same credentials, as all m-lines of an offer have. Needs a running loop unless the pool
-        is empty.
+        All its agents have the same credentials, as all m-lines of an offer have. Where no loop runs there is no pool.
         """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
         size = self.configuration.ice_candidate_pool_size
         discarded, self._pool = self._pool[size:], self._pool[:size]
         for agent in discarded:
@@ -118,6 +121,7 @@ class Transports:
 
     def described_locally(self, description: Description) -> None:
         """A local description was set: its transports have parameters and a role, and begin to gather."""
+        early: list[Callable[[], None]] = []  # told when all have begun: else the first could be complete before
         for index, media in self.owners(description).items():
             slots, (ufrag, password) = media.agent.slots, _credentials(description, index)
             slots.local_parameters = RTCIceParameters(ufrag, password)
@@ -129,8 +133,9 @@ class Transports:
                 self._described.add((media.agent, ufrag))
                 media.agent.gather(self.configuration.ice_servers, self._relay_only)
                 self._report(partial(self.gathering.began, media.agent, media.mid, index, ufrag))
-                for fact in self._early.pop(media.agent, ()):
-                    fact()
+                early += self._early.pop(media.agent, ())
+        for fact in early:
+            fact()
         self._drop_closed()
 
     def described_remotely(self, description: Description) -> None:
@@ -167,7 +172,9 @@ class Transports:
         media = self.owners(description).get(addition.index)
         if media is None or (self._relay_only and addition.hidden):
             return
-        if addition.candidate is not None:
+        if addition.prohibited:
+            media.agent.add_silent(addition.ufrag)
+        elif addition.candidate is not None:
             media.agent.add_remote(addition.ufrag, addition.candidate)
         elif not addition.line:
             media.agent.end_remote(addition.ufrag)
@@ -184,9 +191,17 @@ class Transports:
                 usernameFragment=addition.ufrag,
             )
             slots.remote_candidates[candidate] = None
-            learned = slots.selected_pair is not None and not slots.selected_pair.remote.candidate
-            if learned and media.agent.selected_pair is not None:
-                slots.selected_pair = self._pair(media.agent, media.agent.selected_pair)
+            selected = media.agent.selected_pair
+            if addition.candidate is not None and selected is not None and _place(selected.remote) == _place(candidate):
+                self._signalled(media.agent, selected)
+
+    def _signalled(self, agent: Agent, pair: SelectedPair) -> None:
+        """The remote candidate of the selected pair, which may have been learned from a check, was signalled."""
+        slots, known = agent.slots, self._pair(agent, pair)
+        if slots.selected_pair is not None and known != slots.selected_pair:
+            slots.selected_pair = known
+            slots.pair_changes += 1
+            slots.fire(Event("selectedcandidatepairchange"))
 
     def owners(self, description: Description) -> dict[int, Media]:
         """The m-lines that speak for a transport, by index.
@@ -363,5 +378,8 @@ def _credentials(description: Description, index: int) -> tuple[str, str]:
 
 def _known(candidates: Iterable[RTCIceCandidate], wanted: CandidateAttribute) -> RTCIceCandidate | None:
     """The candidate users know at the address and port of *wanted*."""
-    place = (wanted.address, wanted.port, wanted.protocol)
-    return next((c for c in candidates if (c.address, c.port, c.protocol) == place), None)
+    return next((c for c in candidates if _place(c) == _place(wanted)), None)
+
+
+def _place(candidate: RTCIceCandidate | CandidateAttribute) -> tuple[str | None, int | None, str | None]:
+    return candidate.address, candidate.port, candidate.protocol

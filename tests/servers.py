@@ -92,17 +92,18 @@ class MappingServer(asyncio.DatagramProtocol):
 
 
 @contextlib.asynccontextmanager
-async def mapping_server(*mapped: tuple[str, int]) -> AsyncIterator[list[str]]:
-    """Run a server for each mapped address; gives their URLs."""
+async def mapping_server(*mapped: tuple[str, int], host: str = "127.0.0.1") -> AsyncIterator[list[str]]:
+    """Run a server for each mapped address, on *host*; gives their URLs."""
     loop = asyncio.get_running_loop()
     transports = []
     for address in mapped:
         transport, _ = await loop.create_datagram_endpoint(
-            functools.partial(MappingServer, address), local_addr=("127.0.0.1", 0)
+            functools.partial(MappingServer, address), local_addr=(host, 0)
         )
         transports.append(transport)
+    name = f"[{host}]" if ":" in host else host
     try:
-        yield [f"stun:127.0.0.1:{transport.get_extra_info('sockname')[1]}" for transport in transports]
+        yield [f"stun:{name}:{transport.get_extra_info('sockname')[1]}" for transport in transports]
     finally:
         for transport in transports:
             transport.close()

@@ -164,6 +164,18 @@ def test_a_loop_may_end_while_a_connection_is_being_closed(turns):
     assert reports == []
 
 
+async def test_close_in_the_turn_in_which_an_offer_yields():
+    async with open_peers(None, None) as (offerer, answerer):
+        for peer in (offerer, answerer):
+            peer.createDataChannel("chat")
+            await peer.setLocalDescription()
+        yielding = asyncio.ensure_future(answerer.setRemoteDescription(offerer.localDescription))
+        await asyncio.sleep(0)
+        await answerer.close()
+        await asyncio.wait([yielding])
+        assert yielding.cancelled()
+
+
 def test_a_program_with_open_connections_can_be_interrupted():
     def interrupt():
         raise KeyboardInterrupt

@@ -170,3 +170,45 @@ async def test_a_pool_that_nobody_needed_is_closed_with_the_connection():
     await peer.close()
     peer = RTCPeerConnection(iceCandidatePoolSize=3)
     await peer.close()
+
+
+@pytest.mark.parametrize("policy", ["balanced", "max-compat", "max-bundle"])
+@pytest.mark.parametrize("size", [1, 2, 5])
+async def test_a_pool_for_several_m_lines_is_complete_once(policy, size):
+    async with open_peers({"iceCandidatePoolSize": size, "bundlePolicy": policy}) as (peer,):
+        log = Log(peer)
+        peer.addTrack(Tone())
+        peer.createDataChannel("chat")
+        await peer.setLocalDescription()
+        found = {candidate.sdpMid async for candidate in peer.ice_candidates()}
+        assert found == ({"0"} if policy == "max-bundle" else {"0", "1"})
+        assert log.of("icegatheringstatechange") == ["gathering", "complete"]
+        assert log.kinds().count("null") == 1
+        assert log.kinds()[-2:] == ["complete", "null"]
+
+
+async def test_what_is_left_of_a_pool_is_discarded_when_the_negotiation_is_complete():
+    async with open_peers({"iceCandidatePoolSize": 3}, None) as (offerer, answerer):
+        offerer.createDataChannel("chat")
+        await negotiate(offerer, answerer)
+        assert offerer._session.transports._pool == []
+
+
+async def test_the_size_of_the_pool_stays_after_a_description_that_was_taken_back():
+    async with open_peers(None) as (peer,):
+        peer.createDataChannel("chat")
+        await peer.setLocalDescription()
+        await peer.setLocalDescription({"type": "rollback"})
+        with pytest.raises(InvalidModificationError):
+            peer.setConfiguration({"iceCandidatePoolSize": 1})
+
+
+def test_where_no_loop_runs_there_is_no_pool_yet():
+    peer = RTCPeerConnection({"iceCandidatePoolSize": 1})
+    peer.setConfiguration({"iceCandidatePoolSize": 2})
+    assert peer.getConfiguration()["iceCandidatePoolSize"] == 2
+    asyncio.run(_closed(peer))
+
+
+async def _closed(peer):
+    await peer.close()

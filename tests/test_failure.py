@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from aioice import stun
 from peers import BRISK, Log, connect, negotiate, open_peers, opened, reached, send_candidates
 
 
@@ -94,3 +95,55 @@ async def test_who_has_failed_answers_no_checks_so_that_the_other_side_fails_too
         for protocol in generation(offerer)._protocols:
             protocol.transport.resume_reading()
         await failures[1]
+
+
+class Refusing(asyncio.DatagramProtocol):
+    """Somebody who has the remote side's password, and refuses every check."""
+
+    def __init__(self, password):
+        self.password = password
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, addr):
+        request = stun.parse_message(data)
+        refusal = stun.Message(request.message_method, stun.Class.ERROR, transaction_id=request.transaction_id)
+        refusal.attributes["ERROR-CODE"] = (400, "Bad Request")
+        refusal.add_message_integrity(self.password.encode())
+        self.transport.sendto(bytes(refusal), addr)
+
+
+async def test_ice_fails_when_all_pairs_have_failed_and_both_sides_have_ended():
+    async with open_peers(None, None, patience=0.1) as (offerer, answerer):
+        offerer.createDataChannel("chat")
+        await negotiate(offerer, answerer)
+        await offerer.gathering_complete()
+        log = Log(offerer)
+        password = offerer.sctp.transport.iceTransport.getRemoteParameters().password
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: Refusing(password), local_addr=("127.0.0.1", 0)
+        )
+        try:
+            port = transport.get_extra_info("sockname")[1]
+            await offerer.addIceCandidate(
+                {"candidate": f"candidate:1 1 udp 1 127.0.0.1 {port} typ host", "sdpMid": "0"}
+            )
+            failed = asyncio.ensure_future(reached(offerer, "iceConnectionState", "failed"))
+            await offerer.addIceCandidate()
+            await failed
+        finally:
+            transport.close()
+        assert log.of("iceconnectionstatechange") == ["checking", "failed"]
+
+
+async def test_who_is_closed_answers_nobody():
+    async with open_peers(None, None, **BRISK, consent_expires=0.2) as (offerer, answerer):
+        await connect(offerer, answerer)
+        log = Log(answerer)
+        failed = asyncio.ensure_future(reached(answerer, "iceConnectionState", "failed"))
+        transport = offerer.sctp.transport.iceTransport
+        await offerer.close()
+        assert transport.state == "closed"
+        await failed
+        assert log.of("iceconnectionstatechange") == ["disconnected", "failed"]

@@ -145,7 +145,12 @@ async def test_a_remote_candidate_that_was_only_learned_hides_its_address():
         assert remote.port == ice(offerer).getSelectedCandidatePair().local.port
         assert ice(answerer).getRemoteCandidates() == []
         assert "prflx" in repr(remote)
+        changed = []
+        ice(answerer).onselectedcandidatepairchange = lambda event: changed.append(
+            ice(answerer).getSelectedCandidatePair()
+        )
         await send_candidates(offerer, answerer)  # now it is signalled after all
+        assert changed == [ice(answerer).getSelectedCandidatePair()]
         remote = ice(answerer).getSelectedCandidatePair().remote
         assert remote in ice(answerer).getRemoteCandidates()
         assert remote.address is not None
@@ -231,6 +236,7 @@ async def test_a_server_that_refuses_is_unreachable(unused_tcp_port):
 async def test_a_name_that_does_not_resolve_is_unreachable():
     (event,) = await failures({"iceServers": [{"urls": "stun:nosuch.invalid"}]})
     assert (event.errorCode, event.url) == (701, "stun:nosuch.invalid")
+    assert (event.address, event.port) == (None, None)  # nobody was asked
     assert event.errorText
 
 

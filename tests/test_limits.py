@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import asynccontextmanager
 
+import aioice
 import pytest
-from peers import open_peers, opened, send_candidates
+from aioice import ice, stun
+from peers import Log, open_peers, opened, reached, send_candidates
 
-from peer._aioice import MAX_PAIRS
+from peer._aioice import MAX_PAIRS, Generation
+from peer._candidate import parse_candidate
+from peer._priorities import priority
+from peer._timing import Timing
+
+State = ice.CandidatePair.State
 
 
 async def answering(offerer, answerer):
@@ -37,31 +45,91 @@ async def test_ten_thousand_candidates_are_added_and_few_are_kept_for_checks():
         await open_
 
 
-async def test_pairs_beyond_the_limit_are_those_of_lowest_priority():
-    async with open_peers(None, None) as (offerer, answerer):
-        offerer.createDataChannel("chat")
-        await offerer.setLocalDescription()
-        await answerer.setRemoteDescription(offerer.localDescription)
-        texts = [f"candidate:{i} 1 udp {i + 1} 127.0.0.{i + 1} 20000 typ srflx" for i in range(90)]
-        for text in texts:
-            await answerer.addIceCandidate({"candidate": text, "sdpMid": "0"})
-        checks = generation(answerer)
-        assert checks._check_list == []  # nothing was gathered, so nothing was paired yet
-        await answerer.setLocalDescription()
-        await answerer.gathering_complete()
-        assert len(checks._check_list) <= MAX_PAIRS
+class Nobody:
+    """Who hears what a generation tells, and does nothing."""
+
+    def __getattr__(self, name):
+        return lambda *_: None
+
+
+@asynccontextmanager
+async def checking(sockets):
+    """A generation that checks from so many sockets of one address."""
+    made = Generation(Nobody(), ice_controlling=True, local_username=None, local_password=None, timing=Timing())
+    made.remote_username, made.remote_password = "them", "x" * 22
+    try:
+        for number in range(sockets):
+            protocol, host, port = await made.bind("127.0.0.1")
+            foundation = str(number)
+            made.publish(aioice.Candidate(foundation, 1, "udp", priority("host", number), host, port, "host"), protocol)
+        made.start_checks()
+        yield made
+    finally:
+        await made.shut_down()
+
+
+def remote(number):
+    """A candidate that nobody answers at; the higher its number, the higher its priority."""
+    return parse_candidate(f"candidate:{number} 1 udp {number + 1} 127.0.0.{number % 250 + 2} 20000 typ srflx")
+
+
+def pairs(generation):
+    return [(pair.remote_candidate.priority, pair.local_candidate.priority) for pair in generation._check_list]
+
+
+async def test_there_are_no_more_pairs_than_the_limit_and_those_that_wait_are_the_best():
+    async with checking(3) as generation:
+        for number in range(90):
+            generation.add_remote(remote(number))
+        assert len(generation._check_list) == MAX_PAIRS
+        waiting = sorted(pair.remote_candidate.priority for pair in generation._check_list if pair.task is None)
+        assert waiting[0] > 90 - MAX_PAIRS / 3 - 2  # 33 candidates, each paired with three sockets
+        assert pairs(generation) == sorted(pairs(generation), reverse=True)
+
+
+async def test_who_comes_late_is_tried_when_others_have_failed():
+    async with checking(1) as generation:
+        for number in range(MAX_PAIRS):
+            generation.add_remote(remote(number))
+        for pair in generation._check_list[-5:]:
+            generation.check_state(pair, State.FAILED)
+        generation._remote_candidates.clear()  # as if they had been others
+        for number in range(1000, 1005):
+            generation.add_remote(remote(number))
+        assert len(generation._check_list) == MAX_PAIRS
+        assert [priority for priority, _ in pairs(generation)[:5]] == [1005, 1004, 1003, 1002, 1001]
+        assert not any(pair.state is State.FAILED for pair in generation._check_list)
+
+
+async def test_checks_from_many_places_form_no_more_pairs_than_the_limit():
+    async with checking(1) as generation:
+        (protocol,) = generation._protocols
+        message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+        message.attributes["PRIORITY"] = 5
+        for port in range(20000, 20600):
+            generation.check_incoming(message, ("127.0.0.1", port), protocol)
+            assert len(generation._check_list) <= MAX_PAIRS
+        assert len(generation.remote_candidates) == 2 * MAX_PAIRS
+        assert sum(pair.task is not None for pair in generation._check_list) <= MAX_PAIRS
 
 
 @pytest.mark.parametrize("port", [53, 5060, 6667, 9])
-async def test_a_bad_port_is_accepted_and_never_contacted(port):
+async def test_a_bad_port_is_never_contacted_and_looks_like_one_that_does_not_answer(port):
     async with open_peers(None, None) as (offerer, answerer):
         offerer.createDataChannel("chat")
         await answering(offerer, answerer)
         text = f"candidate:1 1 udp 1 127.0.0.1 {port} typ host"
+        states = Log(answerer)
         await answerer.addIceCandidate({"candidate": text, "sdpMid": "0"})
         assert f"a={text}" in answerer.remoteDescription.sdp
+        await reached(answerer, "connectionState", "connecting")
+        assert states.of("iceconnectionstatechange") == ["checking"]
         assert generation(answerer).remote_candidates == []
         assert generation(answerer)._check_list == []
+        await answerer.gathering_complete()
+        await answerer.addIceCandidate()
+        generation(answerer)._lose_patience()  # a check that is not answered takes its time, too
+        assert not generation(answerer).failed
 
 
 async def test_relay_only_never_looks_up_a_name(turn, monkeypatch):

@@ -120,3 +120,23 @@ async def test_a_reflexive_candidate_that_two_servers_tell_of_is_announced_once(
         await peer.gathering_complete()
         places = [(c.address, c.port, c.relatedPort) async for c in peer.ice_candidates() if c.candidate]
         assert len(set(places)) == len(places)
+
+
+async def test_a_server_of_another_family_is_asked_from_there(monkeypatch):
+    monkeypatch.setattr("peer._gatherer.host_addresses", lambda: ["127.0.0.1", "::1"])
+    async with (
+        mapping_server(("203.0.113.5", 40000)) as four,
+        mapping_server(("2001:db8::5", 40000), host="::1") as six,
+        open_peers({"iceServers": [{"urls": [*four, *six]}]}) as (peer,),
+    ):
+        peer.createDataChannel("chat")
+        errors = []
+        peer.onicecandidateerror = errors.append
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        reflexive = [c async for c in peer.ice_candidates() if c.type == "srflx"]
+        assert {(c.address, c.relatedAddress, c.url) for c in reflexive} == {
+            ("203.0.113.5", "127.0.0.1", four[0]),
+            ("2001:db8::5", "::1", six[0]),
+        }
+        assert errors == []

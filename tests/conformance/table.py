@@ -28,9 +28,9 @@ def table(
     rows = [(scenario, _cells(scenario, played, known)) for scenario in scenarios]
     rows = [(scenario, cells) for scenario, cells in rows if cells]
     width = max(len("scenario"), *(len(scenario.name) for scenario, _ in rows), 0)
-    lines = [f"{'scenario':{width}}  {'spec':10}{'Firefox':10}Chromium"]
+    lines = [f"{'scenario':{width}}  {'spec':12}{'Firefox':12}Chromium"]
     for scenario, cells in rows:
-        lines.append(f"{scenario.name:{width}}  " + "".join(f"{_said(cell):10}" for cell in cells).rstrip())
+        lines.append(f"{scenario.name:{width}}  " + "".join(f"{_said(cell):12}" for cell in cells).rstrip())
     columns = list(zip(*(cells for _, cells in rows), strict=True)) or [(), (), ()]
     yes = [sum(cell is not None and cell[0] == cell[1] for cell in column) for column in columns]
     facts = [_total(column) for column in columns]

@@ -6,15 +6,17 @@ README.md tells how a scenario is written, and what is compared.
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from divergences import SIDES, judge, mistaken, outdated, outdated_in
 from player import play
 from scenarios import HERE, scenarios
 from strands import facts
-from table import Played
+from table import Played, table
 
 SCENARIOS = scenarios()
+README = HERE.parent.parent / "README.md"
 PAGE = (HERE / "page.js").read_text()
 
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
@@ -57,6 +59,19 @@ def test_every_divergence_still_applies(known, played):
 
 def test_those_who_are_right_are_right(played):
     assert not mistaken({who: each.verdict for who, each in played.items()})
+
+
+def test_the_readme_says_what_the_table_does(known, played):
+    if {name for side, name in played if side == "peer"} < {scenario.name for scenario in SCENARIOS}:
+        pytest.skip("only some scenarios were played")
+    lines = "\n".join(table(SCENARIOS, played, known))
+    said = README.read_text()
+    scenarios, agree = re.search(r"(\d+) scenarios: agree with the spec (\d+)", lines).groups()
+    facts = re.search(r"facts: the spec (\d+ of \d+)", lines)[1]
+    mend = (re.search(r"ours to mend \((\d+)\)", lines) or ["", "0"])[1]
+    assert f"Of {scenarios} scenarios" in said
+    assert f"| the W3C's text | {agree} | {facts} |" in said
+    assert f"{mend} of them {'is' if mend == '1' else 'are'} ours to mend" in said
 
 
 def test_the_entries_name_what_there_is(known):

@@ -161,9 +161,9 @@ def test_the_table_has_a_line_for_each_scenario_and_the_sums():
     }
     played["firefox", "media"] = Played({"A ice": "x", "B ice": "y"}, frozenset(ALL), Verdict())
     assert table(both, played, known) == [
-        "scenario  spec      Firefox   Chromium",
-        "data      yes       -         -",
-        "media     1 of 2    1 of 2    -",
+        "scenario  spec        Firefox     Chromium",
+        "data      yes         -           -",
+        "media     1 of 2      1 of 2      -",
         "",
         "2 scenarios: agree with the spec 1, Firefox 0, Chromium 0",
         "facts: the spec 2 of 3, Firefox 1 of 2, Chromium 0 of 0",

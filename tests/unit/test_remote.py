@@ -337,7 +337,7 @@ def test_a_section_without_a_ufrag_takes_candidates_without_one():
         ("candidate:1 1 UDP 1 2001:db8::9 65535 typ relay raddr 0.0.0.0 rport 0", True),
         (TCP, False),
         (RTCP, False),
-        (PORT_0, False),
+        (PORT_0, True),  # as far as its text goes: it is prohibited, see below
         ("candidate:1 256 udp 1 192.0.2.9 5 typ host", False),
     ],
 )
@@ -356,13 +356,16 @@ def at_port(port, *more):
 
 
 @pytest.mark.parametrize("port", sorted(BAD_PORTS))
-def test_a_candidate_at_a_bad_port_is_accepted_and_written_and_never_contacted(port):
+def test_a_candidate_at_a_bad_port_is_accepted_and_written_and_prohibited(port):
     remote = Description("offer", OLD)
     (addition,) = additions(CandidateInit(at_port(port), "a"), remote, None)
-    assert addition == Addition(0, "old", at_port(port), None)
+    assert addition == Addition(0, "old", at_port(port), parse_candidate(at_port(port)))
+    assert addition.prohibited
     write(addition, (remote,))
     assert remote.value.sdp == f"{OLD}a={at_port(port)}\r\n"
-    assert contained(Description("offer", remote.value.sdp)) == [Addition(0, "old", "", None)]
+    first, end = contained(Description("offer", remote.value.sdp))
+    assert first.prohibited
+    assert not end.prohibited
 
 
 @pytest.mark.parametrize("port", [2, 80, 443, 445, 1024, 3478, 5000, 5062, 6001, 6664, 6670, 8080, 10081, 65535])
@@ -382,13 +385,14 @@ def test_the_bad_ports_are_those_of_the_fetch_standard():
 
 def test_however_a_bad_port_is_written_it_is_bad():
     (addition,) = additions(CandidateInit(at_port("00025"), "a"), Description("offer", OLD), None)
-    assert addition.candidate is None
+    assert addition.prohibited
 
 
 def test_a_bad_port_that_a_candidate_is_derived_from_does_no_harm():
     text = at_port(5000).replace("host", "srflx raddr 192.0.2.1 rport 25")
     (addition,) = additions(CandidateInit(text, "a"), Description("offer", OLD), None)
     assert addition.candidate == parse_candidate(text)
+    assert not addition.prohibited
 
 
 def test_after_the_end_of_candidates_more_of_them_are_written_and_not_tried():
@@ -437,7 +441,7 @@ TRICKLE = "a=ice-options:trickle\r\n"
             id="all there are, though it could trickle",
         ),
         pytest.param(
-            f"{OLD}{TRICKLE}a={TCP}\r\na={at_port(25)}\r\na={RTCP}\r\na={PORT_0}\r\n",
+            f"{OLD}{TRICKLE}a={TCP}\r\na={RTCP}\r\n",
             [],
             id="some, none of them usable, and more to come",
         ),
