@@ -18,7 +18,7 @@ when the connection has shown its users that both descriptions are set.
 An ICE restart begins a generation. While it gathers and checks, the one before goes on: datagrams are sent over it
 until the new one has nominated a pair, and received from it a little longer.
 
-    described: announce(), expect() ──▶ negotiated: begin_checks() ──▶ selected ──▶ lingering ──▶ closed
+    described: announce(), expect_...() ──▶ negotiated: begin_checks() ──▶ selected ──▶ lingering ──▶ closed
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from ._priorities import Foundations
 from ._states import ice_transport_state
 from ._timing import Timing
 
+MAX_GENERATIONS = 4  # that wait for a pair, and that linger, however fast one restart follows another
 NO_ADDRESS_YET = aioice.Candidate("0", 1, "udp", 0, "0.0.0.0", 9, "host")
 
 
@@ -64,7 +65,7 @@ class Agent:
     ) -> None:
         self.slots = IceTransportSlots()  # what users see; the connection's tasks change it
         self.state = "new"  # an RTCIceTransportState; changes with what the generations tell
-        # aiortc sets these three, to no effect: credentials come from descriptions, see expect().
+        # aiortc sets these three, to no effect: credentials come from descriptions, see expect_offer().
         self.remote_username: str | None = None
         self.remote_password: str | None = None
         self.remote_is_lite = False
@@ -76,8 +77,8 @@ class Agent:
         self._selected: Generation | None = None  # the one that is sent over; changes when a newer one has a pair
         self._negotiated: Generation | None = None  # the one that checks; changes when a negotiation is complete
         self._heard = True  # whether the remote side answers on the selected pair
-        self._lingering: list[Generation] = []  # older than the selected one: they still receive, for a while
-        self._farewell: asyncio.TimerHandle | None = None  # set while there are some
+        # Those older than the selected one: they still receive, until their time is up. The first one is the oldest.
+        self._lingering: dict[Generation, asyncio.TimerHandle] = {}
         self._leaving: dict[asyncio.Task[None], Generation] = {}  # those that are being closed
         self._datagrams: asyncio.Queue[bytes | None] = asyncio.Queue()  # None: there will be no more
         self._connected = asyncio.Event()  # set when the first pair is nominated, or on closing
@@ -109,39 +110,53 @@ class Agent:
 
     def announce(self, ufrag: str, password: str) -> None:
         """A local description names these credentials of ours: where they are new, ICE restarts."""
-        if ufrag != self.newest.local_username:
+        if (ufrag, password) != (self.newest.local_username, self.newest.local_password):
             self._restart(ufrag, password)
 
-    def expect(self, ufrag: str, password: str, local: tuple[str, str]) -> None:
-        """A remote description names these credentials of theirs: where they are new, ICE restarts.
+    def expect_offer(self, ufrag: str, password: str, local: tuple[str, str]) -> None:
+        """A remote offer names these credentials of theirs: where they are new, ICE restarts.
 
         *local* are the ufrag and the password that we have then.
         """
+        theirs, negotiated, newest = (ufrag, password), self._negotiated, self.newest
+        if negotiated is not None and theirs == negotiated.talks_to:
+            self.withdraw()  # an offer that restarted, and was replaced by this one
+        elif newest is negotiated:
+            self._restart(*local)
+        elif newest.talks_to not in ((None, None), theirs):
+            self._restart(newest.local_username, newest.local_password)
+        self.newest.talks_to = theirs
+
+    def expect_answer(self, ufrag: str, password: str) -> None:
+        """A remote answer names these credentials of theirs."""
         newest = self.newest
-        if newest.remote_username not in (None, ufrag):
-            if newest.gathering is not None and newest is not self._negotiated:
+        if newest is not self._negotiated:
+            if newest.talks_to not in ((None, None), (ufrag, password)):
                 newest.forget_remote()  # who has answered provisionally was somebody else
-            else:
-                self._restart(*local)
-        self.newest.remote_username, self.newest.remote_password = ufrag, password
+            newest.talks_to = ufrag, password
 
     def withdraw(self) -> None:
-        """The description that began the newest generation was taken back."""
-        if len(self._generations) > 1 and self.newest is not self._negotiated:
-            self._close_generation(self._generations.pop())
+        """The offer that began the newest generation was taken back, or replaced."""
+        if self._negotiated is not None:
+            while self.newest is not self._negotiated:
+                self._close_generation(self._generations.pop())
 
     def begin_checks(self) -> None:
-        """The descriptions of both sides are set: let the newest generation check."""
+        """The descriptions of both sides are set: let the newest generation check.
+
+        Those before it go on until it has a pair, whether or not they have one themselves: the remote side may have
+        selected one that we have not, and send over it.
+        """
         newest = self.newest
         if newest is self._negotiated or newest.remote_password is None or self._closed.is_set():
             return
         self._negotiated = newest
         for generation in self._generations[:-1]:
-            if generation is self._selected:
-                # No description has it any more, so nobody could take another candidate of it.
-                generation.stop_gathering()
-                self._observer.generation_ended(self, generation.local_username)
-            else:
+            # No description has it any more, so nobody could take another candidate of it.
+            generation.stop_gathering()
+            self._observer.generation_ended(self, generation.local_username)
+        for generation in self._generations[:-MAX_GENERATIONS]:
+            if generation is not self._selected:
                 self._generations.remove(generation)
                 self._close_generation(generation)
         newest.start_checks()
@@ -180,27 +195,24 @@ class Agent:
 
     def _restart(self, username: str, password: str) -> None:
         last = self.newest
-        if last.gathering is None and last is not self._negotiated:  # it is replaced: nobody has heard of it
+        if last is not self._negotiated:  # it is replaced
             self._close_generation(self._generations.pop())
         self._generations.append(self._new_generation(username, password, controlling=last.ice_controlling))
 
-    def _linger(self, generations: Sequence[Generation]) -> None:
-        """Close *generations* a little later: the remote side may still send to them."""
-        self._dismiss()
-        self._lingering = list(generations)
-        if generations:
-            self._farewell = asyncio.get_running_loop().call_later(self._timing.farewell, self._dismiss)
+    def _linger(self, generation: Generation) -> None:
+        """Close *generation* a little later: the remote side may still send to it."""
+        farewell = asyncio.get_running_loop().call_later(self._timing.farewell, self._dismiss, generation)
+        self._lingering[generation] = farewell
+        if len(self._lingering) > MAX_GENERATIONS:
+            self._dismiss(next(iter(self._lingering)))
 
-    def _dismiss(self) -> None:
-        if self._farewell is not None:
-            self._farewell.cancel()
-            self._farewell = None
-        for generation in self._lingering:
-            self._close_generation(generation)
-        self._lingering = []
+    def _dismiss(self, generation: Generation) -> None:
+        self._lingering.pop(generation).cancel()
+        self._close_generation(generation)
 
     def _close_generation(self, generation: Generation) -> None:
         self._observer.generation_ended(self, generation.local_username)
+        self._observer.generation_closed(self, generation.local_username, generation.remote_username)
         task = asyncio.get_running_loop().create_task(generation.shut_down())
         self._leaving[task] = generation
         task.add_done_callback(self._leaving.pop)
@@ -277,7 +289,8 @@ class Agent:
             self.state = "closed"
             self._closed.set()
             self._connected.set()
-            self._dismiss()
+            for generation in list(self._lingering):
+                self._dismiss(generation)
             self._datagrams.put_nowait(None)
             self._closing = asyncio.get_running_loop().create_task(self._shut_down())
         await asyncio.shield(self._closing)
@@ -318,9 +331,9 @@ class Agent:
             return
         older = self._generations[: self._generations.index(generation)]
         self._selected, self._heard = generation, True
-        if older:
-            del self._generations[: len(older)]
-            self._linger(older)
+        del self._generations[: len(older)]
+        for each in older:
+            self._linger(each)
         self._connected.set()
         self._derive_state(generation.selected_pair)
 

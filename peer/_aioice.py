@@ -189,6 +189,15 @@ class Generation(aioice.Connection):
         self._timers: dict[str, asyncio.TimerHandle] = {}  # "check" and "patience", while they run
         self._work: set[asyncio.Task[None]] = set()  # see spawn()
 
+    @property
+    def talks_to(self) -> tuple[str | None, str | None]:
+        """The ufrag and the password of the remote side; None while they are not known."""
+        return self.remote_username, self.remote_password
+
+    @talks_to.setter
+    def talks_to(self, credentials: tuple[str, str]) -> None:
+        self.remote_username, self.remote_password = credentials
+
     # Local candidates; who finds them is in _gatherer.py
 
     @property

@@ -70,7 +70,7 @@ class RTCPeerConnection(EventTarget):
 
     @property
     def iceConnectionState(self) -> str:
-        """new, checking, connected, completed, disconnected, failed or closed (webrtc-pc 4.3.4).
+        """new, checking, connected, disconnected, failed or closed (webrtc-pc 4.3.4); completed is never entered.
 
         Fires iceconnectionstatechange when it changes, except to closed.
         """
@@ -284,16 +284,21 @@ class RTCPeerConnection(EventTarget):
         closed.
         """
         queue: asyncio.Queue[RTCIceCandidate | None] = asyncio.Queue()
-        for candidate in self._session.transports.gathering.announced:
-            queue.put_nowait(candidate)
-        if self._session.closed or self._session.transports.gathering.state == "complete":
-            queue.put_nowait(None)
 
         def announce(event: Any) -> None:
             queue.put_nowait(event.candidate)
 
+        def begin() -> None:
+            for candidate in self._session.transports.gathering.announced:
+                queue.put_nowait(candidate)
+            if self._session.transports.gathering.state == "complete":
+                queue.put_nowait(None)
+            self.addEventListener("icecandidate", announce)
+
         self._iterations.add(queue)
-        self.addEventListener("icecandidate", announce)
+        if self._session.closed:
+            queue.put_nowait(None)
+        self._session.in_turn(begin)
         try:
             while (found := await queue.get()) is not None:
                 yield found

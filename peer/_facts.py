@@ -129,6 +129,9 @@ class AgentObserver(Protocol[A]):
     def generation_ended(self, agent: A, ufrag: str) -> None:
         """Nothing more is announced of the generation, whether or not it has gathered all its candidates."""
 
+    def generation_closed(self, agent: A, ufrag: str, remote_ufrag: str | None) -> None:
+        """The generation, which talked to *remote_ufrag*, is gone."""
+
     def ice_changed(self, agent: A, state: str, pair: SelectedPair | None) -> None:
         """The agent has entered an RTCIceTransportState, or selected a pair, or both."""
 

@@ -32,8 +32,8 @@ class IceTransportSlots:
     role: str = "unknown"  # changes with the first offer, and with a role conflict
     state: str = "new"  # changes with what the ICE agent tells
     gathering_state: str = "new"  # changes when gathering begins, and when it is complete
-    local_candidates: list[RTCIceCandidate] = field(default_factory=list)  # grows with each that is announced
-    remote_candidates: dict[RTCIceCandidate, None] = field(default_factory=dict)  # grows with each that is new
+    local_candidates: list[RTCIceCandidate] = field(default_factory=list)  # grows; shrinks after a restart
+    remote_candidates: dict[RTCIceCandidate, None] = field(default_factory=dict)  # likewise
     selected_pair: RTCIceCandidatePair | None = None  # changes when a pair is nominated
     pair_changes: int = 0  # grows when a pair is nominated
     local_parameters: RTCIceParameters | None = None  # changes when a local description is set
@@ -78,11 +78,11 @@ class RTCIceTransport(EventTarget):
         return self._slots.gathering_state
 
     def getLocalCandidates(self) -> list[RTCIceCandidate]:
-        """The local candidates announced so far."""
+        """The local candidates announced so far, but for those of ICE generations that a restart has replaced."""
         return list(self._slots.local_candidates)
 
     def getRemoteCandidates(self) -> list[RTCIceCandidate]:
-        """The remote candidates added so far."""
+        """The remote candidates added so far, but for those of ICE generations that a restart has replaced."""
         return list(self._slots.remote_candidates)
 
     def getSelectedCandidatePair(self) -> RTCIceCandidatePair | None:

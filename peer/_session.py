@@ -197,12 +197,22 @@ class Session:
         promise: Promise[None] = Promise("gathering_complete")
         if self.closed:
             promise.abandon()
-        elif self.transports.gathering.state == "complete":
-            promise.resolve(None)
-        else:
-            self._complete.append(promise)
-            self.transports.on_complete.append(partial(promise.resolve, None))
+        self._complete.append(promise)
+        promise.react(self._complete.remove)
+
+        def wait() -> None:
+            if self.transports.gathering.state == "complete":
+                promise.resolve(None)
+            else:
+                self.transports.on_complete.append(partial(promise.resolve, None))
+
+        self.in_turn(wait)
         return promise
+
+    def in_turn(self, look: Callable[[], None]) -> None:
+        """Call *look* when all calls made so far have settled, and gathering that they began has begun."""
+        if not self.closed:
+            self.chain.chain("looking", lambda: self._tasks.run("looking", look))
 
     def _in_parallel(self, what: str, work: Callable[[], Coroutine[Any, Any, T]], then: Callable[[T], R]) -> Promise[R]:
         """Begin *work*; the promise settles in a task: with what *then* makes of the result, or with the error."""
@@ -402,5 +412,7 @@ def _restarted(description: Description | None, last: Description | None) -> set
     return {
         new.mid
         for old, new in zip(last.sections, description.sections, strict=False)
-        if old.mid == new.mid and old.ufrag != new.ufrag and not (old.rejected or new.rejected)
+        if old.mid == new.mid
+        and (old.ufrag, old.password) != (new.ufrag, new.password)
+        and not (old.rejected or new.rejected)
     }

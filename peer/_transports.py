@@ -23,7 +23,7 @@ from ._description import Description
 from ._events import Event, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent
 from ._facts import UNREACHABLE, LocalCandidate, SelectedPair, ServerError
 from ._gathering import Announce, ConnectionState, Gathering, Step, TransportState, Write
-from ._ice_transport import RTCIceCandidatePair, to_nobody
+from ._ice_transport import IceTransportSlots, RTCIceCandidatePair, to_nobody
 from ._priorities import Foundations
 from ._states import connection_state, ice_connection_state
 from ._stats import transport_entries
@@ -144,7 +144,10 @@ class Transports:
         for index, media in self.owners(description).items():
             slots, (ufrag, password) = media.agent.slots, _credentials(description, index)
             slots.remote_parameters = RTCIceParameters(ufrag, password)
-            media.agent.expect(ufrag, password, restarted)
+            if description.type == "offer":
+                media.agent.expect_offer(ufrag, password, restarted)
+            else:
+                media.agent.expect_answer(ufrag, password)
             if slots.role == "unknown" and description.type == "offer":
                 slots.role = "controlling" if media.agent.ice_controlling else "controlled"
         self._drop_closed()
@@ -257,6 +260,18 @@ class Transports:
         """See AgentObserver."""
         self._report(partial(self.gathering.discarded, agent, ufrag))
 
+    def generation_closed(self, agent: Agent, ufrag: str, remote_ufrag: str | None) -> None:
+        """See AgentObserver."""
+        self._described.discard((agent, ufrag))
+        self._tasks.post(partial(self._forget, agent.slots, ufrag, remote_ufrag))
+
+    @staticmethod
+    def _forget(slots: IceTransportSlots, ufrag: str, remote_ufrag: str | None) -> None:
+        slots.local_candidates = [c for c in slots.local_candidates if c.usernameFragment != ufrag]
+        if slots.remote_parameters is None or slots.remote_parameters.usernameFragment != remote_ufrag:
+            theirs = (c for c in slots.remote_candidates if c.usernameFragment != remote_ufrag)
+            slots.remote_candidates = dict.fromkeys(theirs)
+
     def server_failed(self, agent: Agent, error: ServerError) -> None:
         """See AgentObserver."""
         event = RTCPeerConnectionIceErrorEvent(
@@ -341,8 +356,8 @@ class Transports:
 
     def _pair(self, agent: Agent, pair: SelectedPair) -> RTCIceCandidatePair:
         mid, index = self.gathering.place(agent)
-        remote = _known(agent.slots.remote_candidates, pair.remote)
-        local = _known(agent.slots.local_candidates, pair.local)
+        remote = _known(agent.slots.remote_candidates, pair.remote, pair.remote_ufrag)
+        local = _known(agent.slots.local_candidates, pair.local, pair.local_ufrag)
         if local is None:  # ours to show, though it was not announced
             text = candidate_text(pair.local)
             local = RTCIceCandidate(text, sdpMid=mid, sdpMLineIndex=index, usernameFragment=pair.local_ufrag)
@@ -376,9 +391,11 @@ def _credentials(description: Description, index: int) -> tuple[str, str]:
     return section.ufrag or "", section.password or ""
 
 
-def _known(candidates: Iterable[RTCIceCandidate], wanted: CandidateAttribute) -> RTCIceCandidate | None:
-    """The candidate users know at the address and port of *wanted*."""
-    return next((c for c in candidates if _place(c) == _place(wanted)), None)
+def _known(
+    candidates: Iterable[RTCIceCandidate], wanted: CandidateAttribute, ufrag: str | None
+) -> RTCIceCandidate | None:
+    """The candidate users know of the generation *ufrag* at the address and port of *wanted*."""
+    return next((c for c in candidates if _place(c) == _place(wanted) and c.usernameFragment == ufrag), None)
 
 
 def _place(candidate: RTCIceCandidate | CandidateAttribute) -> tuple[str | None, int | None, str | None]:

@@ -21,6 +21,9 @@ from peers import (
 )
 
 from peer import InvalidAccessError, OperationError, RTCIceTransport
+from peer._aioice import Socket
+
+ROLLBACK = {"type": "rollback"}
 
 
 def ice(peer) -> RTCIceTransport:
@@ -106,10 +109,12 @@ async def test_a_restart_from_either_side_gives_everything_new_credentials(side,
         assert transport.getLocalParameters() != parameters
         assert transport.getLocalParameters().usernameFragment == new[0][0]
         assert transport.getRemoteParameters().usernameFragment == new[1][0]
-        messages = echoed(channel)
-        agent(second)  # both ends are the same channel, whoever restarts
+        assert transport.getLocalParameters().password != parameters.password
+        assert f"a=ice-pwd:{transport.getLocalParameters().password}\r\n" in first.localDescription.sdp
+        theirs = opened_by(peers[1])
+        messages = echoed(theirs)
         channel.send("still there")
-        assert messages == []
+        await received(messages, 1, theirs)
 
 
 async def test_an_offer_without_a_restart_keeps_the_credentials_and_restartIce_counts_once():
@@ -143,8 +148,9 @@ async def test_a_restart_while_the_first_generation_is_gathered(silent_server):
         assert offerer.iceGatheringState == "gathering"
         offerer.setConfiguration()
         offerer.restartIce()
-        first = ufrags(offerer.localDescription)[0]
+        first, old = ufrags(offerer.localDescription)[0], agent(offerer).newest
         await restarted(offerer, answerer)
+        assert old.gathering.done()
         second = ufrags(offerer.localDescription)[0]
         await offerer.gathering_complete()
         # The old generation is gathered no longer than it is described.
@@ -201,12 +207,20 @@ async def test_a_restart_of_one_m_line_of_several():
 
 async def test_candidates_belong_to_the_generation_they_name_and_to_the_newest_if_to_none():
     async with open_peers(None, None) as (offerer, answerer):
-        await connected_once(offerer, answerer)
-        old = ufrags(answerer.localDescription)[0]
+        open_ = opened(offerer.createDataChannel("chat"))
+        await negotiate(offerer, answerer)
+        for one, other in ((offerer, answerer), (answerer, offerer)):
+            async for candidate in one.ice_candidates():
+                if candidate.candidate:  # more may come
+                    await other.addIceCandidate(candidate)
+        await open_
+        old, before = ufrags(answerer.localDescription)[0], agent(offerer).newest
         offerer.restartIce()
         line = {"candidate": "candidate:1 1 udp 1 192.0.2.9 50000 typ host", "sdpMid": "0"}
         await offerer.setLocalDescription()
-        await offerer.addIceCandidate({**line, "usernameFragment": old})  # as long as it is described
+        # As long as it is described; and it is no candidate of the new generation.
+        old_line = {**line, "candidate": "candidate:1 1 udp 1 192.0.2.9 49999 typ host"}
+        await offerer.addIceCandidate({**old_line, "usernameFragment": old})
         await answerer.setRemoteDescription(offerer.localDescription)
         await answerer.setLocalDescription()
         new = ufrags(answerer.localDescription)[0]
@@ -219,6 +233,8 @@ async def test_candidates_belong_to_the_generation_they_name_and_to_the_newest_i
         await offerer.addIceCandidate({**line, "candidate": "candidate:1 1 udp 1 192.0.2.9 50001 typ host"})
         ports = [candidate.port for candidate in agent(offerer).newest.remote_candidates]
         assert {50000, 50001} <= set(ports)
+        assert 49999 not in ports
+        assert 49999 in [candidate.port for candidate in before.remote_candidates]
 
 
 async def test_an_end_of_candidates_of_the_old_generation_does_not_end_the_new_one():
@@ -263,12 +279,14 @@ async def test_nothing_is_lost_or_reordered_in_200_restarts_under_traffic():
             await under_way
         await received(messages, sent, remote)
         assert messages == [str(number) for number in range(sent)]
-        last = agent(offerer)._lingering
-        assert len(last) <= 1
-        assert len(agent(offerer)._generations) == 1
-        for generation in last:
-            await generation.get_event()  # when it is closed
-        assert agent(offerer)._lingering == []
+        for peer in (offerer, answerer):
+            assert len(agent(peer)._generations) == 1
+            for generation in list(agent(peer)._lingering):
+                await generation.get_event()  # when it is closed
+            assert agent(peer)._lingering == {}
+            await negotiate(offerer, answerer)
+            assert {c.usernameFragment for c in ice(peer).getLocalCandidates()} == set(ufrags(peer.localDescription))
+            assert len(ice(peer).getRemoteCandidates()) < 20
 
 
 async def test_audio_goes_on_without_a_gap():
@@ -383,7 +401,7 @@ async def test_a_connection_closes_though_the_new_generation_finds_a_pair_meanwh
 
         old.shut_down = shut_down_late
         await offerer.close()
-        assert agent(offerer)._lingering == []  # nothing is kept for later
+        assert agent(offerer)._lingering == {}  # nothing is kept for later
 
 
 async def test_a_role_that_was_lost_in_a_conflict_stays_lost():
@@ -402,3 +420,109 @@ async def test_a_role_that_was_lost_in_a_conflict_stays_lost():
         await restarted(offerer, answerer)
         assert {ice(peer).role for peer in (offerer, answerer)} == roles
         assert agent(offerer).newest.ice_controlling != agent(answerer).newest.ice_controlling
+
+
+async def test_a_restart_without_trickling():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_once(offerer, answerer)
+        for _ in range(3):
+            selections = [selection(offerer), selection(answerer)]
+            offerer.restartIce()
+            await offerer.setLocalDescription()
+            await offerer.gathering_complete()
+            await answerer.setRemoteDescription(offerer.localDescription)
+            answerer.setLocalDescription()  # not awaited: what comes next waits for it
+            await answerer.gathering_complete()
+            await offerer.setRemoteDescription(answerer.localDescription)
+            await asyncio.gather(*selections)
+
+
+async def test_candidates_are_those_of_the_restart_that_was_just_described():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_once(offerer, answerer)
+        offerer.restartIce()
+        await offerer.setLocalDescription()
+        found = [candidate async for candidate in offerer.ice_candidates()]
+        assert {candidate.usernameFragment for candidate in found} == set(ufrags(offerer.localDescription))
+        assert found[-1].candidate == ""
+
+
+async def test_another_password_alone_restarts_ice():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_once(offerer, answerer)
+        before = ufrags(answerer.localDescription)
+        await offerer.setLocalDescription()
+        sdp = re.sub("a=ice-pwd:.*", f"a=ice-pwd:{'x' * 24}", offerer.localDescription.sdp)
+        await answerer.setRemoteDescription({"type": "offer", "sdp": sdp})
+        answer = await answerer.createAnswer()
+        assert ufrags(answer) != before
+        await answerer.setRemoteDescription(ROLLBACK)
+        await answerer.setRemoteDescription(offerer.localDescription)
+        assert ufrags(await answerer.createAnswer()) == before
+
+
+async def test_a_restart_that_an_offer_without_one_replaces_is_none():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_once(offerer, answerer)
+        before = ufrags(answerer.localDescription)
+        offerer.restartIce()
+        await offerer.setLocalDescription()
+        await answerer.setRemoteDescription(offerer.localDescription)
+        await answerer.setLocalDescription({"type": "pranswer"})
+        assert ufrags(answerer.localDescription) != before
+        await offerer.setLocalDescription(ROLLBACK)
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_once(offerer, answerer)
+        before = ufrags(answerer.localDescription)
+        await offerer.setLocalDescription(await offerer.createOffer({"iceRestart": True}))
+        await answerer.setRemoteDescription(offerer.localDescription)
+        await offerer.setLocalDescription(ROLLBACK)
+        await offerer.setLocalDescription()
+        await answerer.setRemoteDescription(offerer.localDescription)
+        await answerer.setLocalDescription()
+        await offerer.setRemoteDescription(answerer.localDescription)
+        assert ufrags(answerer.localDescription) == before
+        assert len(agent(answerer)._generations) == 1
+
+
+@pytest.fixture
+def latency(monkeypatch):
+    """Let every datagram be received 30 ms later."""
+    receive = Socket.datagram_received
+
+    def received_later(self, data, addr):
+        asyncio.get_running_loop().call_later(0.03, receive, self, data, addr)
+
+    monkeypatch.setattr(Socket, "datagram_received", received_later)
+
+
+@pytest.mark.parametrize("restarter", ["offerer", "answerer"])
+async def test_two_restarts_in_a_row_on_a_slow_path_lose_nothing(latency, restarter):
+    async with open_peers(None, None) as peers:
+        trickle(*peers)
+        channel = peers[0].createDataChannel("lossy", {"ordered": False, "maxRetransmits": 0})
+        open_ = opened(channel)
+        await negotiate(*peers)
+        await open_
+        theirs = await opened_soon(peers[1])
+        ways = [(channel, echoed(theirs), theirs), (theirs, echoed(channel), channel)]
+        first, second = peers if restarter == "offerer" else reversed(peers)
+        sent = 0
+        for _ in range(2):
+            first.restartIce()
+            await negotiate(first, second)
+            for _ in range(20):  # for longer than it takes to select a pair
+                for sender, _, _ in ways:
+                    sender.send(str(sent))
+                sent += 1
+                await asyncio.sleep(0.003)
+        for _, messages, receiver in ways:
+            await received(messages, sent, receiver)
+            assert sorted(messages, key=int) == [str(number) for number in range(sent)]
+
+
+async def opened_soon(peer):
+    """The channel of *peer* that the other side has opened, as soon as it has."""
+    if not peer.sctp._data_channels:
+        return (await next_event(peer, "datachannel")).channel
+    return opened_by(peer)

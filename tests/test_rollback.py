@@ -264,3 +264,21 @@ async def test_a_connection_closes_while_an_offer_is_taken_back():
         await asyncio.wait([yielding, taking_back])
         assert yielding.cancelled()
         assert taking_back.cancelled()
+
+
+async def test_several_restarting_offers_are_taken_back_at_once():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        await asyncio.gather(*[peer.gathering_complete() for peer in (offerer, answerer)])
+        for peer in (offerer, answerer):
+            peer.remove_all_listeners("icecandidate")
+        before = ufrags(offerer.localDescription)
+        for _ in range(3):
+            await offerer.setLocalDescription(await offerer.createOffer({"iceRestart": True}))
+            assert len(agent(offerer)._generations) == 2
+        await offerer.setLocalDescription(ROLLBACK)
+        assert len(agent(offerer)._generations) == 1
+        assert ufrags(await offerer.createOffer()) == before
+        await answerer.setLocalDescription()
+        await offerer.setRemoteDescription(answerer.localDescription)
+        assert ufrags(await offerer.createAnswer()) == before
