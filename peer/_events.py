@@ -17,6 +17,7 @@ from aiortc import MediaStreamTrack, RTCDataChannel, RTCRtpReceiver, RTCRtpTrans
 
 from ._candidate import RTCIceCandidate
 from ._errors import ArgumentTypeError
+from ._media_stream import MediaStream
 from ._webidl import dom_string, nullable, unsigned_short, usv_string
 
 Listener = Callable[..., Any]
@@ -140,13 +141,14 @@ class RTCTrackEvent(Event):
         **members: Any,
     ) -> None:
         super().__init__(type)
-        members = {**(eventInitDict or {}), **members}
+        members = {"streams": (), **(eventInitDict or {}), **members}
         missing = {"receiver", "track", "transceiver"} - members.keys()
         if missing:
             raise ArgumentTypeError(f"an RTCTrackEvent needs {', '.join(sorted(missing))}")
         self._receiver: RTCRtpReceiver = members["receiver"]  # never changes
         self._track: MediaStreamTrack = members["track"]  # never changes
         self._transceiver: RTCRtpTransceiver = members["transceiver"]  # never changes
+        self._streams: tuple[MediaStream, ...] = tuple(members["streams"])  # never changes
 
     @property
     def receiver(self) -> RTCRtpReceiver:
@@ -159,9 +161,9 @@ class RTCTrackEvent(Event):
         return self._track
 
     @property
-    def streams(self) -> tuple[()]:
-        """The streams that the track is part of. aiortc knows of none."""
-        return ()
+    def streams(self) -> tuple[MediaStream, ...]:
+        """The streams that the remote side has put the track in."""
+        return self._streams
 
     @property
     def transceiver(self) -> RTCRtpTransceiver:
@@ -189,6 +191,25 @@ class RTCDataChannelEvent(Event):
     def channel(self) -> RTCDataChannel:
         """The channel, which is open."""
         return self._channel
+
+
+class MessageEvent(Event):
+    """A ``message`` event of a data channel (HTML, section 9.1; webrtc-pc 6.2)."""
+
+    def __init__(
+        self,
+        type: str,
+        eventInitDict: Mapping[str, Any] | None = None,
+        /,
+        **members: Any,
+    ) -> None:
+        super().__init__(type)
+        self._data: Any = {"data": None, **(eventInitDict or {}), **members}["data"]  # never changes
+
+    @property
+    def data(self) -> Any:
+        """The message: a text, or bytes."""
+        return self._data
 
 
 class _Registration:
