@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aiortc import MediaStreamTrack
 
@@ -43,17 +43,18 @@ class RemoteStreams:
     """The remote streams of a connection."""
 
     def __init__(self) -> None:
-        self._streams: dict[str, MediaStream] = {}  # grows with each id that is new
+        self._streams: dict[str, MediaStream] = {}  # by id; grows with each that is new
+        # The tracks that are received, with their streams; replaced when a remote description is set.
+        self._of: dict[MediaStreamTrack, tuple[MediaStream, ...]] = {}
 
-    def associate(self, tracks: Iterable[tuple[MediaStreamTrack, Iterable[str]]]) -> None:
+    def associate(self, tracks: Mapping[MediaStreamTrack, Iterable[str]]) -> None:
         """The remote side sends these *tracks*, each with the ids of its streams, and no others."""
-        found: dict[str, list[MediaStreamTrack]] = {id: [] for id in self._streams}
-        for track, ids in tracks:
-            for id in ids:
-                found.setdefault(id, []).append(track)
-        for id, members in found.items():
-            self._streams.setdefault(id, MediaStream(id))._tracks = tuple(members)
+        self._of = {
+            track: tuple(self._streams.setdefault(id, MediaStream(id)) for id in ids) for track, ids in tracks.items()
+        }
+        for stream in self._streams.values():
+            stream._tracks = tuple(track for track, streams in self._of.items() if stream in streams)
 
     def of(self, track: MediaStreamTrack) -> tuple[MediaStream, ...]:
-        """The streams that *track* belongs to."""
-        return tuple(stream for stream in self._streams.values() if track in stream._tracks)
+        """The streams that *track* is in."""
+        return self._of.get(track, ())

@@ -339,7 +339,7 @@ class Session:
         described = self.pending_remote or self.current_remote
         streams = {section.mid: section.streams for section in described.sections if section.sends} if described else {}
         tracks = self.engine.remote_tracks()
-        self._streams.associate([(tracks[mid], ids) for mid, ids in streams.items() if mid in tracks])
+        self._streams.associate({tracks[mid]: ids for mid, ids in streams.items() if mid in tracks})
 
     def _write_remote(self, additions: list[_remote.Addition]) -> None:
         for addition in additions:
