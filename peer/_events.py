@@ -11,14 +11,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from aiortc import MediaStreamTrack, RTCDataChannel, RTCRtpReceiver, RTCRtpTransceiver
+import aiortc
+from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCRtpTransceiver
 
 from ._candidate import RTCIceCandidate
 from ._errors import ArgumentTypeError
 from ._media_stream import MediaStream
 from ._webidl import dom_string, nullable, unsigned_short, usv_string
+
+if TYPE_CHECKING:
+    from ._data_channel import RTCDataChannel
 
 Listener = Callable[..., Any]
 L = TypeVar("L", bound=Listener)
@@ -183,7 +187,7 @@ class RTCDataChannelEvent(Event):
     ) -> None:
         super().__init__(type)
         members = {**(eventInitDict or {}), **members}
-        if not isinstance(members.get("channel"), RTCDataChannel):
+        if not isinstance(members.get("channel"), aiortc.RTCDataChannel):
             raise ArgumentTypeError("an RTCDataChannelEvent needs a channel")
         self._channel: RTCDataChannel = members["channel"]  # never changes
 

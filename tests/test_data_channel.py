@@ -382,3 +382,61 @@ async def test_hundreds_of_messages_come_in_order_beside_what_else_happens():
         await last
         assert got == [str(number) for number in range(500)]
         await reached(answerer, "connectionState", "connected")
+
+
+# Browsers
+
+PAGE = """
+const pc = state.pc = new RTCPeerConnection();
+const channel = state.channel = pc.createDataChannel("chat");
+const log = state.log = [];
+for (const type of ["open", "closing", "close", "error"]) channel.addEventListener(type, () => log.push(type));
+state.closed = new Promise((resolve) => { channel.onclose = resolve; });
+state.heard = new Promise((resolve) => {
+  channel.onmessage = ({data}) => {
+    log.push(typeof data === "string" ? data : [...new Uint8Array(data)].join(" "));
+    if (typeof data !== "string") resolve();
+  };
+});
+channel.onopen = () => { channel.send("text"); channel.send(new Uint8Array([1, 2, 3])); };
+await pc.setLocalDescription();
+await new Promise((resolve) => {
+  pc.onicegatheringstatechange = () => pc.iceGatheringState === "complete" && resolve();
+  pc.onicegatheringstatechange();
+});
+return pc.localDescription.toJSON();
+"""
+
+
+@pytest.mark.parametrize("by", ["the page", "us"])
+async def test_a_channel_of_a_browser(page, by):
+    async with open_peers(None) as (peer,):
+        log, channels, closed = [], [], asyncio.get_running_loop().create_future()
+
+        def found(event):
+            channels.append(event.channel)
+            logging(event.channel, log)
+            event.channel.addEventListener("message", lambda message: log.append(message.data))
+            event.channel.addEventListener("message", lambda message: event.channel.send(message.data))
+            event.channel.onclose = closed.set_result
+
+        peer.ondatachannel = found
+        await peer.setRemoteDescription(await page.evaluate(PAGE))
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        answer = peer.localDescription.toJSON()
+        await page.evaluate("await state.pc.setRemoteDescription(args[0]); await state.heard;", answer)
+        if by == "us":
+            log.append("close()")
+            channels[0].close()
+        else:
+            await page.evaluate("state.channel.close();")
+        await closed
+        await page.evaluate("await state.closed;")
+        heard = ["open open", "message open", "text", "message open", b"\1\2\3"]
+        assert [entry for entry in log if entry != "bufferedamountlow open"] == heard + (
+            ["close()", "close closed"] if by == "us" else ["closing closing", "close closed"]
+        )
+        theirs = await page.evaluate("return state.log;")
+        assert [entry for entry in theirs if entry != "closing"] == ["open", "text", "1 2 3", "close"]
+        await page.evaluate("state.pc.close();")

@@ -37,6 +37,7 @@ async def test_the_tracks_of_a_stream_are_all_there_when_the_first_is_told():
         (stream, first), (same, second) = tracks
         assert stream is same
         assert first == second == [t.receiver.track for t in answerer.getTransceivers()]
+        assert repr(stream) == f"<MediaStream {id} 2 tracks>"
         assert [track.kind for track in stream.getAudioTracks() + stream.getVideoTracks()] == ["audio", "video"]
 
 
