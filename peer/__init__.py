@@ -2,14 +2,15 @@
 
     from peer import RTCPeerConnection
 
-Names and behaviour are those of https://www.w3.org/TR/webrtc/; what is spelled in snake_case is Python's own. Data
-channels, tracks, transceivers and the classes for a configuration are aiortc's.
+Names and behaviour are those of https://www.w3.org/TR/webrtc/; what is spelled in snake_case is Python's own. Tracks,
+transceivers and the classes for a configuration are aiortc's.
 """
 
 from aiortc import RTCConfiguration, RTCIceServer
 
 from ._candidate import RTCIceCandidate
 from ._connection import RTCPeerConnection
+from ._data_channel import RTCDataChannel
 from ._description import RTCSessionDescription
 from ._errors import (
     DOMException,
@@ -21,6 +22,7 @@ from ._errors import (
 )
 from ._events import (
     Event,
+    MessageEvent,
     RTCDataChannelEvent,
     RTCPeerConnectionIceErrorEvent,
     RTCPeerConnectionIceEvent,
@@ -37,9 +39,11 @@ __all__ = [
     "InvalidAccessError",
     "InvalidModificationError",
     "InvalidStateError",
+    "MessageEvent",
     "NotSupportedError",
     "OperationError",
     "RTCConfiguration",
+    "RTCDataChannel",
     "RTCDataChannelEvent",
     "RTCIceCandidate",
     "RTCIceCandidatePair",

@@ -22,10 +22,12 @@ from aiortc.events import RTCTrackEvent
 from aiortc.stats import RTCTransportStats
 
 from ._agent import Agent
+from ._data_channel import RTCDataChannel, announce, begin, end, tell
 from ._emitters import guard
-from ._errors import ArgumentTypeError
 from ._ice_transport import RTCIceTransport
 from ._negotiation import TransceiverState
+from ._tasks import TaskQueue
+from ._transceiver import RECEIVING, Transceiver
 from ._upstream import require
 
 T = TypeVar("T")
@@ -66,10 +68,6 @@ require(
 )
 
 
-# What is left of a direction where nothing is sent any more.
-_RECEIVING = {"sendrecv": "recvonly", "sendonly": "inactive", "recvonly": "recvonly", "inactive": "inactive"}
-
-
 @dataclass(frozen=True)
 class Media:
     """An m-line that the engine knows, and the transport it uses."""
@@ -80,27 +78,14 @@ class Media:
     stopped: bool  # whether its transceiver is
 
 
-class Transceiver(aiortc.RTCRtpTransceiver):
-    """A transceiver that tells when it has *changed* in a way that needs negotiation."""
+class Channel(RTCDataChannel):
+    """A channel that aiortc has made. It sets the state at any time; users see that in a task."""
 
-    changed: Callable[[], None]
+    def _setReadyState(self, state: str) -> None:
+        tell(self, state)
 
-    @property
-    def direction(self) -> str:
-        """The direction we want: sendrecv, sendonly, recvonly or inactive."""
-        return super().direction
-
-    @direction.setter
-    def direction(self, direction: str) -> None:
-        if direction not in _RECEIVING:
-            raise ArgumentTypeError(f"{direction!r} is no direction")
-        aiortc.RTCRtpTransceiver.direction.fset(self, direction)  # type: ignore[attr-defined]
-        self.changed()
-
-    async def stop(self) -> None:
-        """Stop for good."""
-        await super().stop()
-        self.changed()
+    def _change(self, state: str) -> None:
+        super()._setReadyState(state)
 
 
 class Engine(aiortc.RTCPeerConnection):
@@ -112,8 +97,9 @@ class Engine(aiortc.RTCPeerConnection):
         *,
         bundle_policy: str,
         certificates: Sequence[aiortc.RTCCertificate],
+        tasks: TaskQueue,
         dtls_changed: Callable[[], None],
-        channel_opened: Callable[[aiortc.RTCDataChannel], None],
+        channel_opened: Callable[[RTCDataChannel], None],
         transceiver_changed: Callable[[], None],
     ) -> None:
         self._bundle_policy = aiortc.RTCBundlePolicy(bundle_policy)  # never changes
@@ -123,18 +109,20 @@ class Engine(aiortc.RTCPeerConnection):
         if certificates:
             self._RTCPeerConnection__certificates = list(certificates[:1])  # aiortc takes one
         self._make_agent = make_agent
+        self._tasks = tasks
+        self._channel_opened = channel_opened
         self._dtls_changed = dtls_changed
         self._transceiver_changed = transceiver_changed
         self._agents: dict[aiortc.RTCIceTransport, Agent] = {}  # grows with each transport
         self.created_channels = False  # whether there was ever one of ours
-        self._channels: WeakSet[aiortc.RTCDataChannel] = WeakSet()  # those of ours that somebody still has
+        self._channels: WeakSet[Channel] = WeakSet()  # those that somebody still has
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
         self._tracks: list[aiortc.MediaStreamTrack] = []  # found by the description being applied
         self._associated: list[Carrier] = []  # whose m-line is that of the pending offer, and new; emptied with it
         self._made: list[Carrier] = []  # those of them that were made for it; emptied with it
         self._of_tracks: set[aiortc.RTCRtpTransceiver] = set()  # those that addTrack() made; grows
         self.on("track", self._tracks.append)
-        self.on("datachannel", channel_opened)
+        self.on("datachannel", self._found_channel)
 
     # Descriptions
 
@@ -387,6 +375,10 @@ class Engine(aiortc.RTCPeerConnection):
             if mid is not None
         }
 
+    def remote_tracks(self) -> dict[str, aiortc.MediaStreamTrack]:
+        """What the m-lines that have a mid receive, by mid."""
+        return {t.mid: t.receiver.track for t in self.getTransceivers() if t.mid is not None and t.receiver.track}
+
     def transceiver_states(self) -> list[TransceiverState]:
         """What counts for negotiation of each transceiver."""
         return [TransceiverState(t.mid, t.stopped, t.direction) for t in self.getTransceivers()]
@@ -412,14 +404,30 @@ class Engine(aiortc.RTCPeerConnection):
         transceiver = next(t for t in self.getTransceivers() if t.sender is sender)
         if not transceiver.stopped and sender.track is not None:
             sender.replaceTrack(None)
-            transceiver.direction = _RECEIVING[transceiver.direction]
+            transceiver.direction = RECEIVING[transceiver.direction]
 
-    def createDataChannel(self, *args: Any, **options: Any) -> aiortc.RTCDataChannel:
-        """Make a channel whose listeners can break nothing, and which is closed with the connection."""
-        channel = super().createDataChannel(*args, **options)
+    def createDataChannel(self, *args: Any, **options: Any) -> RTCDataChannel:
+        """Make a channel, which is connecting."""
+        made = super().createDataChannel(*args, **options)
         self.created_channels = True
+        is_open = made.readyState == "open"  # aiortc opens one that is negotiated before anybody can listen
+        if is_open:
+            made._setReadyState("connecting")
+        channel = self._adopt(made)
+        if is_open:
+            tell(channel, "open")
+        return channel
+
+    def _found_channel(self, made: aiortc.RTCDataChannel) -> None:
+        channel = self._adopt(made)
+        self._channel_opened(channel)
+        announce(channel)
+
+    def _adopt(self, made: Any) -> Channel:
+        made.__class__ = Channel  # aiortc makes its own, and knows no other way
+        channel: Channel = made
+        begin(channel, self._tasks)
         self._channels.add(channel)
-        guard(channel)
         return channel
 
     def _RTCPeerConnection__createTransceiver(self, **options: Any) -> aiortc.RTCRtpTransceiver:
@@ -479,6 +487,7 @@ class Engine(aiortc.RTCPeerConnection):
                 for task in self._connecting:
                     task.cancel()
                 await asyncio.wait(self._connecting, timeout=0)
+            channels = list(self._channels)  # aiortc forgets them
             try:
                 await super().close()
             except asyncio.CancelledError:
@@ -489,8 +498,8 @@ class Engine(aiortc.RTCPeerConnection):
             finally:
                 for transport in self._agents:  # aiortc forgets some when it is interrupted, or fails
                     await transport.stop()
-                for channel in self._channels:  # and those that never got an identifier
-                    channel._setReadyState("closed")
+                for channel in channels:
+                    end(channel)
         finally:
             for agent in self._agents.values():
                 agent.abort()

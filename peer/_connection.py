@@ -13,6 +13,7 @@ from . import _remote
 from ._candidate import RTCIceCandidate
 from ._channel import channel_options, check_channel, utf8
 from ._configuration import configuration
+from ._data_channel import RTCDataChannel
 from ._description import Description, RTCSessionDescription, description_init
 from ._errors import ArgumentTypeError, InvalidAccessError, InvalidStateError, NotSupportedError, translated
 from ._events import EventTarget, event_handler
@@ -310,7 +311,7 @@ class RTCPeerConnection(EventTarget):
 
     def createDataChannel(
         self, label: str, dataChannelDict: Mapping[str, Any] | None = None, **init: Any
-    ) -> aiortc.RTCDataChannel:
+    ) -> RTCDataChannel:
         """Create a data channel (webrtc-pc 6.1); the dictionary's members can be given as keywords.
 
         They are ordered, maxPacketLifeTime (in milliseconds), maxRetransmits, protocol, negotiated and id. An id counts

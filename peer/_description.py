@@ -119,6 +119,7 @@ class Section:
         self.password = defaults.get("ice-pwd")  # never changes
         self.direction = next((name for name in DIRECTIONS if name in defaults), "sendrecv")  # never changes
         self.trickle = "trickle" in defaults.get("ice-options", "").split()  # never changes
+        self.streams: list[str] = []  # the ids in its a=msid lines, each once; never changes
         # True once the section has a=end-of-candidates, or from the start if the session has (RFC 8840, section 4.3).
         self.ended = "end-of-candidates" in defaults
         self.candidates: list[str] = []  # those the text came with, as "candidate:..."; never changes
@@ -128,6 +129,11 @@ class Section:
         self._after: list[str] = []  # the text's lines from a=end-of-candidates on; never changes
         for line in lines:
             self._read(line)
+
+    @property
+    def sends(self) -> bool:
+        """Whether the side that wrote it sends media."""
+        return not self.rejected and self.direction in ("sendrecv", "sendonly")
 
     def _read(self, line: str) -> None:
         name, _, value = line.strip().removeprefix("a=").partition(":")
@@ -142,6 +148,8 @@ class Section:
                 self.trickle = self.trickle or "trickle" in value.split()
             case "sendrecv" | "sendonly" | "recvonly" | "inactive":
                 self.direction = name
+            case "msid" if (id := value.split(" ")[0]) not in ("-", *self.streams):
+                self.streams.append(id)
             case "bundle-only":
                 self.rejected = False
             case "candidate":

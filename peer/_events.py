@@ -11,13 +11,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from aiortc import MediaStreamTrack, RTCDataChannel, RTCRtpReceiver, RTCRtpTransceiver
+import aiortc
+from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCRtpTransceiver
 
 from ._candidate import RTCIceCandidate
 from ._errors import ArgumentTypeError
+from ._media_stream import MediaStream
 from ._webidl import dom_string, nullable, unsigned_short, usv_string
+
+if TYPE_CHECKING:
+    from ._data_channel import RTCDataChannel
 
 Listener = Callable[..., Any]
 L = TypeVar("L", bound=Listener)
@@ -140,13 +145,14 @@ class RTCTrackEvent(Event):
         **members: Any,
     ) -> None:
         super().__init__(type)
-        members = {**(eventInitDict or {}), **members}
+        members = {"streams": (), **(eventInitDict or {}), **members}
         missing = {"receiver", "track", "transceiver"} - members.keys()
         if missing:
             raise ArgumentTypeError(f"an RTCTrackEvent needs {', '.join(sorted(missing))}")
         self._receiver: RTCRtpReceiver = members["receiver"]  # never changes
         self._track: MediaStreamTrack = members["track"]  # never changes
         self._transceiver: RTCRtpTransceiver = members["transceiver"]  # never changes
+        self._streams: tuple[MediaStream, ...] = tuple(members["streams"])  # never changes
 
     @property
     def receiver(self) -> RTCRtpReceiver:
@@ -159,9 +165,9 @@ class RTCTrackEvent(Event):
         return self._track
 
     @property
-    def streams(self) -> tuple[()]:
-        """The streams that the track is part of. aiortc knows of none."""
-        return ()
+    def streams(self) -> tuple[MediaStream, ...]:
+        """The streams that the remote side has put the track in."""
+        return self._streams
 
     @property
     def transceiver(self) -> RTCRtpTransceiver:
@@ -181,7 +187,7 @@ class RTCDataChannelEvent(Event):
     ) -> None:
         super().__init__(type)
         members = {**(eventInitDict or {}), **members}
-        if not isinstance(members.get("channel"), RTCDataChannel):
+        if not isinstance(members.get("channel"), aiortc.RTCDataChannel):
             raise ArgumentTypeError("an RTCDataChannelEvent needs a channel")
         self._channel: RTCDataChannel = members["channel"]  # never changes
 
@@ -189,6 +195,25 @@ class RTCDataChannelEvent(Event):
     def channel(self) -> RTCDataChannel:
         """The channel, which is open."""
         return self._channel
+
+
+class MessageEvent(Event):
+    """A ``message`` event of a data channel (HTML, section 9.1; webrtc-pc 6.2)."""
+
+    def __init__(
+        self,
+        type: str,
+        eventInitDict: Mapping[str, Any] | None = None,
+        /,
+        **members: Any,
+    ) -> None:
+        super().__init__(type)
+        self._data: Any = {"data": None, **(eventInitDict or {}), **members}["data"]  # never changes
+
+    @property
+    def data(self) -> Any:
+        """The message: a text, or bytes."""
+        return self._data
 
 
 class _Registration:

@@ -16,7 +16,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-import aiortc
 import aiortc.events
 
 from . import _remote
@@ -24,10 +23,12 @@ from ._agent import credentials
 from ._aiortc import Engine
 from ._bundle import accept, bundle_only, bundled, regroup, reject, shared
 from ._configuration import Configuration, changed_configuration
+from ._data_channel import RTCDataChannel
 from ._description import Description, RTCSessionDescription, restarting, trickling, ufrags, without_candidates
-from ._emitters import guard, hold_back
+from ._emitters import guard
 from ._errors import InvalidAccessError, InvalidModificationError, OperationError, translated
 from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
+from ._media_stream import RemoteStreams
 from ._negotiation import negotiation_needed
 from ._promise import Promise, resolved
 from ._states import implied_type, signaling_state
@@ -56,6 +57,7 @@ class Session:
         self._negotiation_needed = False  # whether users were told so; changes in tasks
         self._check_when_empty = False  # whether that is to be looked at when the chain is empty
         self._was_described = False  # True once a local description was set
+        self._streams = RemoteStreams()  # changes when a remote description is set
         self._fire_at_users = fire
         self._tasks = TaskQueue()
         self._work: set[asyncio.Task[None]] = set()  # what operations do in parallel
@@ -73,6 +75,7 @@ class Session:
             self.transports.make_agent,
             bundle_policy=configuration.bundle_policy,
             certificates=configuration.certificates,
+            tasks=self._tasks,
             dtls_changed=self.transports.dtls_changed,
             channel_opened=self._channel_opened,
             transceiver_changed=self.update_negotiation_needed,
@@ -309,12 +312,12 @@ class Session:
         for addition in _remote.contained(description):
             self.transports.heed(addition, description)
             self.transports.note_remote(addition, description)
+        self._associate_streams()
         self._negotiated("remote", description.type)
         for found in tracks:
             guard(found.track)
-            self._fire(
-                RTCTrackEvent("track", receiver=found.receiver, track=found.track, transceiver=found.transceiver)
-            )
+            of = {"receiver": found.receiver, "track": found.track, "transceiver": found.transceiver}
+            self._fire(RTCTrackEvent("track", of, streams=self._streams.of(found.track)))
 
     def _roll_back(self, what: str, side: str) -> Promise[None]:
         return self._in_parallel(what, self.engine.take_back, lambda _: self._set_back(side))
@@ -326,6 +329,7 @@ class Session:
 
     def _set_back(self, side: str) -> None:
         self.pending_local = self.pending_remote = None
+        self._associate_streams()
         self.transports.withdraw(self.current_local, self.current_remote)
         self._negotiated(side, "rollback")
 
@@ -344,6 +348,12 @@ class Session:
             self._negotiation_needed = False
             self.update_negotiation_needed()
 
+    def _associate_streams(self) -> None:
+        described = self.pending_remote or self.current_remote
+        streams = {section.mid: section.streams for section in described.sections if section.sends} if described else {}
+        tracks = self.engine.remote_tracks()
+        self._streams.associate({tracks[mid]: ids for mid, ids in streams.items() if mid in tracks})
+
     def _write_remote(self, additions: list[_remote.Addition]) -> None:
         for addition in additions:
             _remote.write(addition, (self.pending_remote, self.current_remote))
@@ -355,11 +365,8 @@ class Session:
         assert description is not None
         return description
 
-    def _channel_opened(self, channel: aiortc.RTCDataChannel) -> None:
-        guard(channel)
-        announce = hold_back(channel, lambda: not self.closed)
+    def _channel_opened(self, channel: RTCDataChannel) -> None:
         self._tasks.post(partial(self._fire, RTCDataChannelEvent("datachannel", channel=channel)))
-        self._tasks.post(announce)
 
     # The end
 

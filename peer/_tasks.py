@@ -32,6 +32,11 @@ class TaskQueue:
         self._turns = False  # True while a turn is scheduled or runs
         self._closed = False  # changes once
 
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is closed."""
+        return self._closed
+
     def post(self, task: Callable[[], object]) -> None:
         """Queue *task*. It must not raise; what it raises goes to the loop's exception handler."""
         if not self._closed:

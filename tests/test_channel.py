@@ -86,7 +86,7 @@ async def test_what_was_kept_comes_before_the_end():
         answerer.sctp.once("datachannel", end)
         offerer.createDataChannel("second")
         await ended
-        assert log == ["last", "close"]
+        assert log == ["open open", "last", "close"]
 
 
 async def test_after_close_nothing_is_announced():

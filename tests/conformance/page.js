@@ -7,6 +7,7 @@ const EVENTS = [
   "negotiationneeded", "signalingstatechange", "icegatheringstatechange", "iceconnectionstatechange",
   "connectionstatechange", "icecandidate", "icecandidateerror", "datachannel", "track",
 ];
+const CHANNEL_EVENTS = ["open", "closing", "error", "close"];
 const TRANSPORT_EVENTS = ["gatheringstatechange", "statechange", "selectedcandidatepairchange"];
 const LINES =
   /^(m=|c=|a=(group|mid|ice-ufrag|ice-options|candidate|end-of-candidates|bundle-only|(send|recv)(recv|only)|inactive)\b)/;
@@ -102,8 +103,7 @@ class Peer {
 
   watch(channel) {
     this.channels.push(channel);
-    channel.addEventListener("open", () => note(this.name, "open", channel.label));
-    channel.addEventListener("close", () => note(this.name, "close", channel.label));
+    for (const type of CHANNEL_EVENTS) channel.addEventListener(type, () => note(this.name, type, channel.label));
     channel.addEventListener("message", ({ data }) => note(this.name, "message", data));
   }
 
@@ -263,7 +263,17 @@ const VERBS = {
     note(peer.name, "shows", description, { lines: lines(peer, description) });
   },
   sends(peer, text) {
-    peer.channels[0].send(text);
+    try {
+      peer.channels[0].send(text);
+    } catch (error) {
+      note(peer.name, "reads", `send threw ${nameOf(error)}`);
+    }
+  },
+  closesChannel(peer) {
+    peer.channels[0].close();
+  },
+  readsChannel(peer, attribute) {
+    note(peer.name, "reads", `${attribute} ${peer.channels[0][attribute]}`);
   },
   async tries(peer, rows) {
     for (const [row, [method, ...given]] of Object.entries(rows)) {

@@ -23,6 +23,7 @@ EVENTS = (
     "datachannel",
     "track",
 )
+CHANNEL_EVENTS = ("open", "closing", "error", "close")
 TRANSPORT_EVENTS = ("gatheringstatechange", "statechange", "selectedcandidatepairchange")
 LINES = re.compile(
     r"(m=|c=|a=(group|mid|ice-ufrag|ice-options|candidate|end-of-candidates|bundle-only|(send|recv)(recv|only)|inactive)\b)"
@@ -218,7 +219,16 @@ class Player:
         self.note(peer.name, "reads", f"{attribute} {_in_javascript(value)}")
 
     def _peer_sends(self, peer: Peer, text: str) -> None:
-        peer.channels[0].send(text)
+        try:
+            peer.channels[0].send(text)
+        except Exception as error:
+            self.note(peer.name, "reads", f"send threw {name_of(error)}")
+
+    def _peer_closesChannel(self, peer: Peer) -> None:
+        peer.channels[0].close()
+
+    def _peer_readsChannel(self, peer: Peer, attribute: str) -> None:
+        self.note(peer.name, "reads", f"{attribute} {_in_javascript(getattr(peer.channels[0], attribute))}")
 
     async def _peer_tries(self, peer: Peer, rows: dict[str, list[Any]]) -> None:
         for row, (method, *given) in rows.items():
@@ -298,9 +308,9 @@ class Peer:
 
     def _watch(self, channel: Any) -> None:
         self.channels.append(channel)
-        channel.on("open", lambda: self._note("open", channel.label))
-        channel.on("close", lambda: self._note("close", channel.label))
-        channel.on("message", lambda data: self._note("message", data))
+        for type in CHANNEL_EVENTS:
+            channel.addEventListener(type, lambda event: self._note(event.type, channel.label))
+        channel.addEventListener("message", lambda event: self._note("message", event.data))
 
     def _watch_transports(self) -> None:
         """Listen to the ICE transports that have come into being, in the order of transceivers, then of data."""

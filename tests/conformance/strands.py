@@ -26,7 +26,7 @@ a text; the kinds that make it up, and why their order is fixed:
 
 and, in scenarios that ask for them,
 
-    A channels         datachannel, open, message, close: a channel is open before it speaks (6.2).
+    A channels         datachannel, open, message, closing, error, close: a channel is open before it speaks (6.2).
     A negotiationneeded
 
 Independent, hence compared nowhere: A and B; candidates and connectivity; channels and states.
@@ -61,6 +61,7 @@ _STATES = {
     "gatheringstatechange": "transport gathering",
     "statechange": "transport",
 }
+_CHANNEL = ("open", "message", "closing", "error", "close")
 _OPTIONAL = {"channels", "negotiationneeded"}
 _PARSED = ("foundation", "component", "priority", "address", "protocol", "port", "type", "tcpType")
 _PARSED += ("relatedAddress", "relatedPort")
@@ -218,7 +219,7 @@ def _peer(peer: str, log: list[Entry]) -> Facts:
         "gathering": gathering(None),
         **{f"gathering of {index}": gathering(index) for index in indices},
         "ice": strand("iceconnectionstatechange", "connectionstatechange"),
-        "channels": strand("datachannel", "open", "message", "close"),
+        "channels": strand("datachannel", *_CHANNEL),
         "errors": strand("icecandidateerror"),
         "negotiationneeded": strand("negotiationneeded"),
         "refused": strand("refused"),
@@ -259,7 +260,7 @@ def _transport(who: str, number: int, index: int | None, labels: list[_Label], *
 
 
 def _after_close(labels: list[_Label]) -> str:
-    silent = ("call", "reads", "shows", "end", "close")  # the closing of channels is a strand of theirs
+    silent = ("call", "reads", "shows", "end", *_CHANNEL)  # the closing of channels is a strand of theirs
     closed = next((i for i, label in enumerate(labels) if label.text == "close" and label.what == "call"), len(labels))
     return _joined(label.text for label in labels[closed:] if label.what not in silent)
 

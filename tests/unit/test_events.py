@@ -15,6 +15,7 @@ from peer._events import (
     RTCTrackEvent,
     event_handler,
 )
+from peer._media_stream import MediaStream
 from peer._promise import Promise
 from peer._tasks import TaskQueue
 
@@ -192,6 +193,8 @@ async def test_a_track_event_has_a_receiver_a_track_and_a_transceiver(objects):
     for event in (RTCTrackEvent("track", members), RTCTrackEvent("track", **members)):
         assert (event.receiver, event.track, event.transceiver) == (transceiver.receiver, track, transceiver)
         assert (event.type, event.streams) == ("track", ())
+    streams = [MediaStream("one"), MediaStream("two")]
+    assert RTCTrackEvent("track", members, streams=streams).streams == tuple(streams)
 
 
 async def test_keywords_outrank_the_dictionary_of_a_track_or_data_channel_event(objects):
