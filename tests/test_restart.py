@@ -21,6 +21,7 @@ from peers import (
 )
 
 from peer import InvalidAccessError, OperationError, RTCIceTransport
+from peer._agent import MAX_GENERATIONS
 from peer._aioice import Socket
 
 ROLLBACK = {"type": "rollback"}
@@ -526,3 +527,35 @@ async def opened_soon(peer):
     if not peer.sctp._data_channels:
         return (await next_event(peer, "datachannel")).channel
     return opened_by(peer)
+
+
+async def test_a_restarting_offer_that_another_one_replaces_before_it_is_answered():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_once(offerer, answerer)
+        selections = [selection(offerer), selection(answerer)]
+        answers = []
+        for _ in range(2):
+            await offerer.setLocalDescription(await offerer.createOffer({"iceRestart": True}))
+            await answerer.setRemoteDescription(offerer.localDescription)
+            answers.append(ufrags(await answerer.createAnswer()))
+        assert answers[0] == answers[1]  # nobody has heard of them yet
+        await answerer.setLocalDescription()
+        await offerer.setRemoteDescription(answerer.localDescription)
+        assert [len(agent(peer)._generations) for peer in (offerer, answerer)] == [2, 2]
+        await asyncio.gather(send_candidates(offerer, answerer), send_candidates(answerer, offerer), *selections)
+
+
+async def test_restarts_that_lead_nowhere_do_not_pile_up():
+    async with open_peers(None, None) as (offerer, answerer):
+        channel = await connected_once(offerer, answerer)
+        for _ in range(3 * MAX_GENERATIONS):
+            offerer.restartIce()
+            await negotiate(offerer, answerer)
+        for peer in (offerer, answerer):
+            generations = agent(peer)._generations
+            assert len(generations) == MAX_GENERATIONS + 1  # the one in use is not counted
+            assert generations[0].usable
+        theirs = opened_by(answerer)
+        messages = echoed(theirs)
+        channel.send("over the first one")
+        await received(messages, 1, theirs)
