@@ -26,6 +26,7 @@ from ._emitters import guard
 from ._errors import ArgumentTypeError
 from ._ice_transport import RTCIceTransport
 from ._negotiation import TransceiverState
+from ._numbers import Numbers, identifiers, number_codecs, number_extensions, payload_types
 from ._upstream import require
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ require(
             "_RTCPeerConnection__connect",
             "_RTCPeerConnection__createDtlsTransport",
             "_RTCPeerConnection__createTransceiver",
+            "_RTCPeerConnection__currentLocalDescription",
+            "_RTCPeerConnection__currentRemoteDescription",
             "_RTCPeerConnection__pendingLocalDescription",
             "_RTCPeerConnection__pendingRemoteDescription",
             "_RTCPeerConnection__remoteIce",
@@ -56,7 +59,9 @@ require(
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
         aiortc.RTCSctpTransport: ("mid",),
         aiortc.RTCRtpTransceiver: (
+            "_codecs",
             "_get_mline_index",
+            "_headerExtensions",
             "_offerDirection",
             "_setCurrentDirection",
             "_set_mid",
@@ -140,7 +145,21 @@ class Engine(aiortc.RTCPeerConnection):
 
     def create_offer(self) -> str:
         """The text of an offer."""
-        return _now(super().createOffer()).sdp
+        negotiated = {t: (t._codecs, t._headerExtensions) for t in self.getTransceivers()}
+        offer = sdp.SessionDescription.parse(_now(super().createOffer()).sdp)
+        types: Numbers = {}
+        extensions: Numbers = {}
+        for transceiver, (codecs, headers) in negotiated.items():
+            transceiver._codecs, transceiver._headerExtensions = codecs, headers  # aiortc goes by those it would like
+            types = payload_types(codecs) | types
+            extensions = identifiers(headers) | extensions
+        for media, carrier in zip(offer.media, self._described(offer), strict=True):
+            codecs, headers = negotiated[carrier] if isinstance(carrier, aiortc.RTCRtpTransceiver) else ([], [])
+            number_codecs(media.rtp.codecs, payload_types(codecs), types)
+            number_extensions(media.rtp.headerExtensions, identifiers(headers), extensions)
+            if media.kind != "application":
+                media.fmt = [codec.payloadType for codec in media.rtp.codecs]
+        return str(offer)
 
     def create_answer(self) -> str:
         """The text of an answer."""
@@ -186,6 +205,8 @@ class Engine(aiortc.RTCPeerConnection):
         for transceiver in left_out:  # the remote side has not offered it; aiortc would raise
             transceiver._offerDirection = "inactive"
         await super().setLocalDescription(aiortc.RTCSessionDescription(text, type))
+        if type == "answer":
+            self._conclude()
         self._associated, self._made = [], []
         for transceiver in left_out:
             transceiver._setCurrentDirection(None)  # type: ignore[arg-type]
@@ -216,6 +237,8 @@ class Engine(aiortc.RTCPeerConnection):
             made = [carrier for carrier in self._carriers if carrier not in before]
             self._made += made
             self._associated += [*(carrier for carrier in free if carrier.mid is not None), *made]
+        else:
+            self._conclude()
         await self._share(self.together(bundle), rejected)
         return [
             RTCTrackEvent(receiver=t.receiver, track=track, transceiver=t)
@@ -223,6 +246,15 @@ class Engine(aiortc.RTCPeerConnection):
             for t in self.getTransceivers()
             if t.receiver.track is track
         ]
+
+    def _conclude(self) -> None:
+        """Make the offer current that was answered: aiortc leaves it pending, where it would be taken back."""
+        if self._RTCPeerConnection__pendingLocalDescription is not None:
+            self._RTCPeerConnection__currentLocalDescription = self._RTCPeerConnection__pendingLocalDescription
+            self._RTCPeerConnection__pendingLocalDescription = None  # type: ignore[assignment]
+        if self._RTCPeerConnection__pendingRemoteDescription is not None:  # type: ignore[has-type]
+            self._RTCPeerConnection__currentRemoteDescription = self._RTCPeerConnection__pendingRemoteDescription  # type: ignore[has-type]
+            self._RTCPeerConnection__pendingRemoteDescription = None
 
     async def take_back(self) -> None:
         """Forget the pending offer, ours or theirs: its new m-lines, and what was made for them.
@@ -458,9 +490,10 @@ class Engine(aiortc.RTCPeerConnection):
         except KeyError:
             pass  # an SCTP transport that was taken back while its transport was started
         except Exception as error:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "a transport could not be started", "exception": error}
-            )
+            if self.signalingState != "have-local-offer":  # else it has read half of an answer, and is run again
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "a transport could not be started", "exception": error}
+                )
         finally:
             self._connecting.discard(task)
 

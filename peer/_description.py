@@ -266,6 +266,15 @@ class Description:
         """The mids of the rejected sections."""
         return [section.mid for section in self.sections if section.rejected and section.mid]
 
+    def ufrags(self, group: Sequence[str]) -> dict[str, str | None]:
+        """The ufrags of the sections that are not rejected, by mid.
+
+        Of those in the BUNDLE *group* that was negotiated, what the first one says counts (RFC 9143, section 7.1.3).
+        """
+        own = {section.mid: section.ufrag for section in self.sections if section.mid and not section.rejected}
+        shared = [own[mid] for mid in group if mid in own]
+        return {mid: shared[0] if mid in group else ufrag for mid, ufrag in own.items()}
+
     def index(self, mid: str) -> int | None:
         """The index of the section with this mid."""
         return next((i for i, section in enumerate(self.sections) if section.mid == mid), None)
