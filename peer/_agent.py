@@ -103,6 +103,11 @@ class Agent:
         return self._negotiated is not None
 
     @property
+    def unheard_of(self) -> bool:
+        """Whether no description has it, and it has not begun to gather: its credentials can still be any."""
+        return self._negotiated is None and self.newest.gathering is None
+
+    @property
     def newest(self) -> Generation:
         """The generation that gathers, and that the next description names."""
         return self._generations[-1]

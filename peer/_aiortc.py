@@ -153,7 +153,12 @@ class Engine(aiortc.RTCPeerConnection):
             transceiver._codecs, transceiver._headerExtensions = codecs, headers  # aiortc goes by those it would like
             types = payload_types(codecs) | types
             extensions = identifiers(headers) | extensions
-        for media, carrier in zip(offer.media, self._described(offer), strict=True):
+        carriers = self._described(offer)
+        agents = [self._agents[_transport(carrier).transport] for carrier in carriers]
+        known = next((agent for agent in agents if agent.negotiated), None)
+        for media, carrier, agent in zip(offer.media, carriers, agents, strict=True):
+            if agent.unheard_of and known is not None:  # the others may have been restarted since it was made
+                media.ice.usernameFragment, media.ice.password = known.local_username, known.local_password
             codecs, headers = negotiated[carrier] if isinstance(carrier, aiortc.RTCRtpTransceiver) else ([], [])
             number_codecs(media.rtp.codecs, payload_types(codecs), types)
             number_extensions(media.rtp.headerExtensions, identifiers(headers), extensions)

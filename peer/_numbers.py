@@ -5,7 +5,9 @@ meaning: what has begun to send and receive goes on with it, and browsers refuse
 
 - What an m-line has negotiated keeps its number there. Where it was negotiated for another m-line only, it has that
   one's number, for both may share a transport.
-- What is new has the number that aiortc likes best, or a free one if that means something else.
+- What is new has the number that it has in Chromium's offers, else that in aiortc's, or a free one if that means
+  something else. Chromium refuses an offer that gives an extension another identifier than an offer of its own has that
+  it takes back for it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,11 @@ from aiortc import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 
 _PAYLOAD_TYPES = range(96, 128)  # those that mean nothing by themselves (RFC 3551, section 6)
 _IDENTIFIERS = range(1, 15)  # those of one-byte headers (RFC 8285, section 4.2)
+_CHROMIUM = {
+    "urn:ietf:params:rtp-hdrext:ssrc-audio-level": 1,
+    "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time": 2,
+    "urn:ietf:params:rtp-hdrext:sdes:mid": 4,
+}
 
 Numbers = dict[Hashable, int]  # by what they mean
 
@@ -47,7 +54,7 @@ def number_codecs(codecs: Sequence[RTCRtpCodecParameters], own: Numbers, shared:
 def number_extensions(extensions: Iterable[RTCRtpHeaderExtensionParameters], own: Numbers, shared: Numbers) -> None:
     """Number the header *extensions* that are offered for an m-line; see :func:`number_codecs`."""
     for extension in extensions:
-        extension.id = _number(extension.uri, extension.id, own, shared, _IDENTIFIERS)
+        extension.id = _number(extension.uri, _CHROMIUM.get(extension.uri, extension.id), own, shared, _IDENTIFIERS)
 
 
 def _number(meaning: Hashable, liked: int, own: Numbers, shared: Numbers, pool: Iterable[int]) -> int:

@@ -111,8 +111,11 @@ class PythonSide:
         return self.pc.signalingState == "stable" and not self._negotiation.making_offer
 
     async def connects(self):
-        """Wait until it is connected, over a pair of the credentials that were negotiated last."""
+        """Wait until it is connected."""
         await reached(self.pc, "connectionState", "connected")
+
+    async def restarts(self):
+        """Wait until it is connected over a pair of the credentials that were negotiated last."""
         (ice,) = {carrier.transport.iceTransport for carrier in (*self.pc.getReceivers(), self.pc.sctp)}
         wanted = ice.getLocalParameters().usernameFragment, ice.getRemoteParameters().usernameFragment
         changed = asyncio.Event()
@@ -233,8 +236,9 @@ class PageSide:
 class Rounds:
     """Rounds in which both sides change things at random moments; after each all must be well."""
 
-    def __init__(self, chance, one, other):
+    def __init__(self, chance, one, other, changes=(CHANGES, CHANGES)):
         self._chances = {side: random.Random(chance.random()) for side in (one, other)}
+        self._changes = dict(zip((one, other), changes, strict=True))
         self._channels = 0
         self._tracks = dict.fromkeys((one, other), 0)
 
@@ -244,24 +248,26 @@ class Rounds:
             await asyncio.gather(self._change(one, number), self._change(other, number))
             await _settle(one, other)
             await asyncio.gather(one.connects(), other.connects())
+            if isinstance(other, PythonSide):  # Chromium prefers the old pair, as long as we answer there
+                await asyncio.gather(one.restarts(), other.restarts())
             carried = await asyncio.gather(
                 one.carries(self._channels, self._tracks[other]), other.carries(self._channels, self._tracks[one])
             )
             assert carried == [[self._channels, self._tracks[other]], [self._channels, self._tracks[one]]]
             await _settle(one, other)
-            (text, directions), (their_text, their_directions) = await asyncio.gather(one.describes(), other.describes())
+            (text, directions), (their_text, their_directions) = await asyncio.gather(
+                one.describes(), other.describes()
+            )
             assert _m_lines(text) == _m_lines(their_text)
             assert directions == {mid: REVERSED[direction] for mid, direction in their_directions.items()}
 
     async def _change(self, side, number):
         chance = self._chances[side]
-        changes = chance.choices(CHANGES, k=2) if number else ["add_channel", *chance.choices(CHANGES, k=1)]
-        for change in changes:
+        for change in chance.choices(self._changes[side], k=2) if number else ["add_channel", "add_track"]:
             if change == "add_track":
                 if self._tracks[side] == TRACKS:
-                    change = "restart"
-                else:
-                    self._tracks[side] += 1
+                    continue
+                self._tracks[side] += 1
             self._channels += change == "add_channel"
             await getattr(side, change)(str(self._channels))
             await asyncio.sleep(chance.uniform(0, LATE))
@@ -311,7 +317,7 @@ async def test_two_python_peers_change_things_in_a_hundred_rounds(seed, together
 
 
 @pytest.mark.parametrize("polite", ["Python", "page"])
-async def test_a_page_and_a_python_peer_change_things_in_five_rounds(page, polite):
+async def test_a_page_and_a_python_peer_change_things_in_five_rounds(browser, page, polite):
     chance = random.Random(polite)
     async with open_peers(None) as (pc,), working() as group:
         there, back = (Wire(chance, together=True) for _ in range(2))
@@ -319,4 +325,6 @@ async def test_a_page_and_a_python_peer_change_things_in_five_rounds(page, polit
         await other.start(polite=polite == "page", group=group)
         group.create_task(there.carry(other.receive, group))
         group.create_task(back.carry(one.receive, group))
-        await Rounds(chance, one, other).play(5)
+        # Firefox cannot take an offer that restarts ICE while it has one that does not.
+        ours = CHANGES[:3] if (browser.name, polite) == ("firefox", "page") else CHANGES
+        await Rounds(chance, one, other, (ours, CHANGES)).play(5)
