@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -157,7 +158,9 @@ class Engine(aiortc.RTCPeerConnection):
         agents = [self._agents[_transport(carrier).transport] for carrier in carriers]
         known = next((agent for agent in agents if agent.negotiated), None)
         for media, carrier, agent in zip(offer.media, carriers, agents, strict=True):
-            if agent.unheard_of and known is not None:  # the others may have been restarted since it was made
+            if (
+                agent.unheard_of and known is not None and media.ice is not None
+            ):  # the others may have been restarted since it was made
                 media.ice.usernameFragment, media.ice.password = known.local_username, known.local_password
             codecs, headers = negotiated[carrier] if isinstance(carrier, aiortc.RTCRtpTransceiver) else ([], [])
             number_codecs(media.rtp.codecs, payload_types(codecs), types)
@@ -480,9 +483,16 @@ class Engine(aiortc.RTCPeerConnection):
         self._agents[transport] = agent
         for emitter in (transport.iceGatherer, transport, dtls):
             guard(emitter)
-        dtls.on("statechange", self._dtls_changed)
+        dtls.on("statechange", partial(self._dtls_state_changed, dtls))
         dtls.iceTransport = RTCIceTransport(agent.slots)  # type: ignore[attr-defined]
         return dtls
+
+    def _dtls_state_changed(self, dtls: aiortc.RTCDtlsTransport) -> None:
+        self._dtls_changed()
+        if dtls.state == "connected":  # aiortc lets pass what was negotiated during the handshake
+            task = asyncio.ensure_future(self._RTCPeerConnection__connect())
+            self._connecting.add(task)
+            task.add_done_callback(self._connecting.discard)
 
     async def _RTCPeerConnection__connect(self) -> None:
         """Start the transports; aiortc runs this as a task of its own after each description."""
