@@ -72,6 +72,7 @@ class Agent:
         self._observer = observer
         self._foundations = foundations
         self._timing = timing
+        self._tie_breaker = secrets.randbits(64)  # never changes
         # The one that is sent over, if there is one, up to the newest one.
         self._generations = [self._new_generation(local_username, local_password, controlling=False)]
         self._selected: Generation | None = None  # the one that is sent over; changes when a newer one has a pair
@@ -89,12 +90,23 @@ class Agent:
         return Generation(
             self,
             ice_controlling=controlling,
+            tie_breaker=self._tie_breaker,
             local_username=username,
             local_password=password,
             timing=self._timing,
         )
 
     # What the connection calls
+
+    @property
+    def negotiated(self) -> bool:
+        """Whether descriptions of both sides have it."""
+        return self._negotiated is not None
+
+    @property
+    def unheard_of(self) -> bool:
+        """Whether no description has it, and it has not begun to gather: its credentials can still be any."""
+        return self._negotiated is None and self.newest.gathering is None
 
     @property
     def newest(self) -> Generation:

@@ -74,6 +74,7 @@ require(
             "_remote_candidates_end",
             "_remote_candidates_expected",
             "_remote_candidates_resolving",
+            "_tie_breaker",
             "_transport_policy",
             # Not underscored, but not documented either.
             "build_request",
@@ -161,6 +162,7 @@ class Generation(aioice.Connection):
         observer: Observer[Generation],
         *,
         ice_controlling: bool,
+        tie_breaker: int,
         local_username: str | None,
         local_password: str | None,
         timing: Timing,
@@ -170,6 +172,8 @@ class Generation(aioice.Connection):
             local_username=local_username,
             local_password=local_password,
         )
+        # All generations have the same. Else two of them could settle the same role conflict in different ways.
+        self._tie_breaker = tie_breaker
         self.observer = observer
         self.timing = timing
         self.gathering: asyncio.Task[None] | None = None  # set when gathering begins

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -26,6 +27,7 @@ from ._data_channel import RTCDataChannel, announce, begin, end, tell
 from ._emitters import guard
 from ._ice_transport import RTCIceTransport
 from ._negotiation import TransceiverState
+from ._numbers import Numbers, identifiers, number_codecs, number_extensions, payload_types
 from ._tasks import TaskQueue
 from ._transceiver import RECEIVING, Transceiver
 from ._upstream import require
@@ -41,6 +43,8 @@ require(
             "_RTCPeerConnection__connect",
             "_RTCPeerConnection__createDtlsTransport",
             "_RTCPeerConnection__createTransceiver",
+            "_RTCPeerConnection__currentLocalDescription",
+            "_RTCPeerConnection__currentRemoteDescription",
             "_RTCPeerConnection__pendingLocalDescription",
             "_RTCPeerConnection__pendingRemoteDescription",
             "_RTCPeerConnection__remoteIce",
@@ -58,7 +62,9 @@ require(
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
         aiortc.RTCSctpTransport: ("mid",),
         aiortc.RTCRtpTransceiver: (
+            "_codecs",
             "_get_mline_index",
+            "_headerExtensions",
             "_offerDirection",
             "_setCurrentDirection",
             "_set_mid",
@@ -128,7 +134,28 @@ class Engine(aiortc.RTCPeerConnection):
 
     def create_offer(self) -> str:
         """The text of an offer."""
-        return _now(super().createOffer()).sdp
+        negotiated = {t: (t._codecs, t._headerExtensions) for t in self.getTransceivers()}
+        offer = sdp.SessionDescription.parse(_now(super().createOffer()).sdp)
+        types: Numbers = {}
+        extensions: Numbers = {}
+        for transceiver, (codecs, headers) in negotiated.items():
+            transceiver._codecs, transceiver._headerExtensions = codecs, headers  # aiortc goes by those it would like
+            types = payload_types(codecs) | types
+            extensions = identifiers(headers) | extensions
+        carriers = self._described(offer)
+        agents = [self._agents[_transport(carrier).transport] for carrier in carriers]
+        known = next((agent for agent in agents if agent.negotiated), None)
+        for media, carrier, agent in zip(offer.media, carriers, agents, strict=True):
+            if (
+                agent.unheard_of and known is not None and media.ice is not None
+            ):  # the others may have been restarted since it was made
+                media.ice.usernameFragment, media.ice.password = known.local_username, known.local_password
+            codecs, headers = negotiated[carrier] if isinstance(carrier, aiortc.RTCRtpTransceiver) else ([], [])
+            number_codecs(media.rtp.codecs, payload_types(codecs), types)
+            number_extensions(media.rtp.headerExtensions, identifiers(headers), extensions)
+            if media.kind != "application":
+                media.fmt = [codec.payloadType for codec in media.rtp.codecs]
+        return str(offer)
 
     def create_answer(self) -> str:
         """The text of an answer."""
@@ -174,6 +201,8 @@ class Engine(aiortc.RTCPeerConnection):
         for transceiver in left_out:  # the remote side has not offered it; aiortc would raise
             transceiver._offerDirection = "inactive"
         await super().setLocalDescription(aiortc.RTCSessionDescription(text, type))
+        if type == "answer":
+            self._conclude()
         self._associated, self._made = [], []
         for transceiver in left_out:
             transceiver._setCurrentDirection(None)  # type: ignore[arg-type]
@@ -204,6 +233,8 @@ class Engine(aiortc.RTCPeerConnection):
             made = [carrier for carrier in self._carriers if carrier not in before]
             self._made += made
             self._associated += [*(carrier for carrier in free if carrier.mid is not None), *made]
+        else:
+            self._conclude()
         await self._share(self.together(bundle), rejected)
         return [
             RTCTrackEvent(receiver=t.receiver, track=track, transceiver=t)
@@ -211,6 +242,15 @@ class Engine(aiortc.RTCPeerConnection):
             for t in self.getTransceivers()
             if t.receiver.track is track
         ]
+
+    def _conclude(self) -> None:
+        """Make the offer current that was answered: aiortc leaves it pending, where it would be taken back."""
+        if self._RTCPeerConnection__pendingLocalDescription is not None:
+            self._RTCPeerConnection__currentLocalDescription = self._RTCPeerConnection__pendingLocalDescription
+            self._RTCPeerConnection__pendingLocalDescription = None  # type: ignore[assignment]
+        if self._RTCPeerConnection__pendingRemoteDescription is not None:  # type: ignore[has-type]
+            self._RTCPeerConnection__currentRemoteDescription = self._RTCPeerConnection__pendingRemoteDescription  # type: ignore[has-type]
+            self._RTCPeerConnection__pendingRemoteDescription = None
 
     async def take_back(self) -> None:
         """Forget the pending offer, ours or theirs: its new m-lines, and what was made for them.
@@ -451,9 +491,16 @@ class Engine(aiortc.RTCPeerConnection):
         self._agents[transport] = agent
         for emitter in (transport.iceGatherer, transport, dtls):
             guard(emitter)
-        dtls.on("statechange", self._dtls_changed)
+        dtls.on("statechange", partial(self._dtls_state_changed, dtls))
         dtls.iceTransport = RTCIceTransport(agent.slots)  # type: ignore[attr-defined]
         return dtls
+
+    def _dtls_state_changed(self, dtls: aiortc.RTCDtlsTransport) -> None:
+        self._dtls_changed()
+        if dtls.state == "connected":  # aiortc lets pass what was negotiated during the handshake
+            task = asyncio.ensure_future(self._RTCPeerConnection__connect())
+            self._connecting.add(task)
+            task.add_done_callback(self._connecting.discard)
 
     async def _RTCPeerConnection__connect(self) -> None:
         """Start the transports; aiortc runs this as a task of its own after each description."""
@@ -466,9 +513,10 @@ class Engine(aiortc.RTCPeerConnection):
         except KeyError:
             pass  # an SCTP transport that was taken back while its transport was started
         except Exception as error:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "a transport could not be started", "exception": error}
-            )
+            if self.signalingState != "have-local-offer":  # else it has read half of an answer, and is run again
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "a transport could not be started", "exception": error}
+                )
         finally:
             self._connecting.discard(task)
 

@@ -27,6 +27,8 @@ from ._candidate import CandidateAttribute, parse_candidate
 from ._errors import ArgumentTypeError, InvalidAccessError, OperationError
 from ._webidl import dom_string, members
 
+Credentials = dict[str, tuple[str | None, str | None]]  # by mid: ufrag and password
+
 SDP_TYPES = ("offer", "pranswer", "answer", "rollback")
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -273,6 +275,16 @@ class Description:
     def rejected(self) -> list[str]:
         """The mids of the rejected sections."""
         return [section.mid for section in self.sections if section.rejected and section.mid]
+
+    def credentials(self, group: Sequence[str]) -> Credentials:
+        """The ufrags and passwords of the sections that are not rejected, by mid.
+
+        Of those in the BUNDLE *group* that was negotiated, what the first one says counts (RFC 9143, section 7.1.3).
+        """
+        sections = [section for section in self.sections if section.mid and not section.rejected]
+        own = {section.mid or "": (section.ufrag, section.password) for section in sections}
+        shared = [own[mid] for mid in group if mid in own]
+        return {mid: shared[0] if mid in group else credentials for mid, credentials in own.items()}
 
     def index(self, mid: str) -> int | None:
         """The index of the section with this mid."""

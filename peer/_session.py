@@ -24,7 +24,15 @@ from ._aiortc import Engine
 from ._bundle import accept, bundle_only, bundled, regroup, reject, shared
 from ._configuration import Configuration, changed_configuration
 from ._data_channel import RTCDataChannel
-from ._description import Description, RTCSessionDescription, restarting, trickling, ufrags, without_candidates
+from ._description import (
+    Credentials,
+    Description,
+    RTCSessionDescription,
+    restarting,
+    trickling,
+    ufrags,
+    without_candidates,
+)
 from ._emitters import guard
 from ._errors import InvalidAccessError, InvalidModificationError, OperationError, translated
 from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
@@ -136,10 +144,18 @@ class Session:
         description.name([section.mid or "" for section in last.sections] if last else [])
         if not self.engine.parses(_bare(description)):
             raise OperationError(f"the {description.type} has a line that does not parse")
-        if description.type != "offer" and _restarted(description, self.current_remote) - _restarted(
-            offer, self.current_local
-        ):
+        if description.type != "offer" and offer is not None and self._restarts(description, offer):
             raise InvalidAccessError("the answer restarts ICE, which the offer does not")
+
+    def _restarts(self, answer: Description, offer: Description) -> bool:
+        """Whether *answer* has new credentials for an m-line for which our *offer* has none."""
+        if self.current_local is None or self.current_remote is None:
+            return False
+        last = self.current_local if self.current_local.type == "answer" else self.current_remote
+        return bool(
+            _restarted(answer.credentials(answer.group), self.current_remote.credentials(last.group))
+            - _restarted(offer.credentials(answer.group), self.current_local.credentials(last.group))
+        )
 
     def add_candidate(self, init: _remote.CandidateInit) -> Promise[None]:
         """Add a remote candidate (webrtc-pc 4.4.2)."""
@@ -412,14 +428,6 @@ def _created_as(type: str) -> str:
     return "answer" if type == "pranswer" else type
 
 
-def _restarted(description: Description | None, last: Description | None) -> set[str | None]:
-    """The mids for which *description* names other credentials than the *last* one of the same side."""
-    if description is None or last is None:
-        return set()
-    return {
-        new.mid
-        for old, new in zip(last.sections, description.sections, strict=False)
-        if old.mid == new.mid
-        and (old.ufrag, old.password) != (new.ufrag, new.password)
-        and not (old.rejected or new.rejected)
-    }
+def _restarted(new: Credentials, last: Credentials) -> set[str]:
+    """The mids that have other credentials in *new* than in *last*; see Description.credentials()."""
+    return {mid for mid in new.keys() & last.keys() if new[mid] != last[mid]}

@@ -364,8 +364,11 @@ class Transports:
         return RTCIceCandidatePair(local, remote or peer_reflexive(pair.remote, mid, index, pair.remote_ufrag))
 
     def _derive_states(self, fire: Callable[[Event], None] = to_nobody, events: Sequence[Event] = ()) -> None:
-        """Derive the connection's states. First *fire* a transport's *events*, then the connection's own."""
-        media = self._media().values()
+        """Derive the connection's states. First *fire* a transport's *events*, then the connection's own.
+
+        What is not negotiated yet may be bundled, or taken back: it counts from then on.
+        """
+        media = [m for m in self._media().values() if m.agent.negotiated]
         ice = ice_connection_state([m.agent.slots.state for m in media])
         connection = connection_state(ice, [m.dtls_state for m in media])
         ice_changed, self.ice_connection_state = ice != self.ice_connection_state, ice

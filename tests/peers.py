@@ -149,18 +149,19 @@ class Log:
 
 
 class Tone(aiortc.MediaStreamTrack):
-    """An audio track: silence, as fast as it is asked for, at most one frame every 20 ms."""
+    """An audio track: silence, as fast as it is asked for, at most a frame of 20 ms *every* so many seconds."""
 
     kind = "audio"
 
-    def __init__(self) -> None:
+    def __init__(self, every: float = 0.02) -> None:
         super().__init__()
+        self._every = every
         self._samples = 0
         self._due: float | None = None
 
     async def recv(self) -> av.AudioFrame:
         loop = asyncio.get_running_loop()
-        self._due = loop.time() if self._due is None else self._due + 0.02
+        self._due = loop.time() if self._due is None else self._due + self._every
         await asyncio.sleep(max(0, self._due - loop.time()))
         frame = av.AudioFrame(format="s16", layout="mono", samples=960)
         frame.planes[0].update(bytes(frame.planes[0].buffer_size))

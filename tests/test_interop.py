@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 
 import pytest
 from peers import Log, Tone, next_event, open_peers
@@ -252,3 +253,35 @@ async def test_both_sides_offer_at_once_and_we_yield(page):
         await open_
         await exchange((await theirs).channel)
         await signaling.complete()
+
+
+PLAYED = """
+    const received = async () => {
+        const reports = await Promise.all(state.pc.getReceivers().map((receiver) => receiver.getStats()));
+        const entries = reports.flatMap((report) => [...report.values()]);
+        return entries.filter(({type, kind}) => type === "inbound-rtp" && kind === "audio")[0]?.packetsReceived ?? 0;
+    };
+    const before = await received();
+    while (await received() <= before) await new Promise((resolve) => setTimeout(resolve, 10));
+"""
+
+
+async def test_we_offer_after_the_page_has_and_media_goes_on(page):
+    """Its codecs and header extensions keep the numbers that the page gave them."""
+    async with open_peers(None) as (peer,):
+        signaling, channel, track = await connect(peer, page, page_offers=True, audio=True)
+        await exchange(channel)
+        await signaling.complete()
+        received = (await track).track
+        for kind in ("audio", "video", "video"):
+            peer.addTransceiver(kind)
+            await peer.setLocalDescription()
+            await peer.setRemoteDescription(await page.evaluate(ANSWER, peer.localDescription.toJSON()))
+        numbers = {}
+        for section in re.split("(?m)^(?=m=)", peer.localDescription.sdp)[1:]:
+            for number, meaning in re.findall(r"(?m)^a=(?:rtpmap:)(.*?) (.*)", section):
+                assert numbers.setdefault(f"payload type {number}", meaning) == meaning
+            for number, meaning in re.findall(r"(?m)^a=(?:extmap:)(.*?) (.*)", section):
+                assert numbers.setdefault(f"extension {number}", meaning) == meaning
+        await page.evaluate(PLAYED)
+        assert (await received.recv()).samples > 0

@@ -55,7 +55,9 @@ class Nobody:
 @asynccontextmanager
 async def checking(sockets):
     """A generation that checks from so many sockets of one address."""
-    made = Generation(Nobody(), ice_controlling=True, local_username=None, local_password=None, timing=Timing())
+    made = Generation(
+        Nobody(), ice_controlling=True, tie_breaker=1, local_username=None, local_password=None, timing=Timing()
+    )
     made.remote_username, made.remote_password = "them", "x" * 22
     try:
         for number in range(sockets):

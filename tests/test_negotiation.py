@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from peers import Tone, connect, negotiate, next_event, open_peers, opened, reached, trickle
+from peers import Log, Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates, trickle
 
 from peer import InvalidAccessError, InvalidStateError, RTCPeerConnection
 
@@ -186,3 +186,38 @@ async def test_a_track_that_is_removed_is_sent_no_more_and_its_transceiver_goes_
             answerer.removeTrack(sender)
     with pytest.raises(InvalidStateError):
         offerer.removeTrack(sender)
+
+
+async def test_an_m_line_that_is_offered_changes_no_state_before_it_is_negotiated():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        for peer in (offerer, answerer):
+            await peer.gathering_complete()
+            peer.remove_all_listeners("icecandidate")
+        offerer.restartIce()
+        await negotiate(offerer, answerer)
+        offerer.addTransceiver("audio")
+        await offerer.setLocalDescription()  # its m-line has a transport of its own until it is bundled
+        log = Log(offerer)
+        ice = offerer.sctp.transport.iceTransport
+        selected = asyncio.ensure_future(next_event(ice, "selectedcandidatepairchange"))
+        for candidate in [candidate async for candidate in offerer.ice_candidates()]:
+            if candidate.sdpMid == "0":  # the other side knows no more yet
+                await answerer.addIceCandidate(candidate)
+        await asyncio.gather(send_candidates(answerer, offerer), selected)
+        assert log.of("iceconnectionstatechange", "connectionstatechange") == []
+        assert (offerer.iceConnectionState, offerer.connectionState) == ("connected", "connected")
+
+
+async def test_what_is_negotiated_during_the_handshake_is_started():
+    async with open_peers(None, None) as (offerer, answerer):
+        trickle(offerer, answerer)
+        offerer.createDataChannel("chat")
+        await negotiate(offerer, answerer)
+        tracks = [asyncio.ensure_future(next_event(peer, "track")) for peer in (offerer, answerer)]
+        await reached(offerer, "iceConnectionState", "connected")
+        for peer in (offerer, answerer):
+            peer.addTrack(Tone())
+        await negotiate(offerer, answerer)
+        for event in await asyncio.gather(*tracks):
+            assert (await event.track.recv()).samples > 0

@@ -564,3 +564,40 @@ async def test_restarts_that_lead_nowhere_do_not_pile_up():
         messages = echoed(theirs)
         channel.send("over the first one")
         await received(messages, 1, theirs)
+
+
+async def test_a_role_conflict_is_settled_in_the_same_way_by_all_generations():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        offerer.restartIce()
+        await negotiate(offerer, answerer)
+        for peer in (offerer, answerer):
+            assert len({generation._tie_breaker for generation in agent(peer)._generations}) == 1
+        assert agent(offerer).newest._tie_breaker != agent(answerer).newest._tie_breaker
+
+
+async def test_what_was_added_before_a_restart_and_is_offered_after_it_has_the_new_credentials():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        answerer.addTransceiver("audio")
+        before = ufrags(answerer.localDescription)
+        offerer.restartIce()
+        await restarted(offerer, answerer)
+        offered = ufrags(await answerer.createOffer())
+        assert offered == [ufrags(answerer.localDescription)[0]] * 2
+        assert not {*before} & {*offered}
+
+
+async def test_the_credentials_of_an_m_line_that_joins_a_bundle_do_not_count():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_once(offerer, answerer)
+        answerer.addTransceiver("audio", direction="inactive")
+        offer = await answerer.createOffer()
+        await answerer.setLocalDescription(offer)
+        session, data, audio = re.split("(?m)^(?=m=)", offer.sdp)
+        audio = audio.replace(ufrags(offer)[1], "another")
+        await offerer.setRemoteDescription({"type": "offer", "sdp": session + data + audio})
+        await offerer.setLocalDescription()
+        await answerer.setRemoteDescription(offerer.localDescription)
+        await negotiate(offerer, answerer)  # where they are those of the bundle
+        assert (offerer.signalingState, answerer.signalingState) == ("stable", "stable")

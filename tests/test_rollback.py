@@ -282,3 +282,38 @@ async def test_several_restarting_offers_are_taken_back_at_once():
         await answerer.setLocalDescription()
         await offerer.setRemoteDescription(answerer.localDescription)
         assert ufrags(await offerer.createAnswer()) == before
+
+
+@pytest.mark.parametrize("offers_next", ["who offered", "who answered"])
+async def test_what_was_negotiated_before_an_offer_that_is_taken_back_is_started(offers_next):
+    async with open_peers(None, None) as (offerer, answerer):
+        tracks = [asyncio.ensure_future(next_event(peer, "track")) for peer in (offerer, answerer)]
+        for peer in (offerer, answerer):
+            peer.addTrack(Tone())
+        await negotiate(offerer, answerer)
+        peer = offerer if offers_next == "who offered" else answerer
+        peer.addTransceiver("video")
+        await peer.setLocalDescription()
+        await peer.setLocalDescription(ROLLBACK)
+        await asyncio.gather(send_candidates(offerer, answerer), send_candidates(answerer, offerer))
+        for event in await asyncio.gather(*tracks):
+            assert (await event.track.recv()).samples > 0
+
+
+async def test_who_yields_offers_again_what_the_answer_could_not_have():
+    async with open_peers(None, None) as (polite, impolite):
+        await connect(polite, impolite)
+        for peer in (polite, impolite):
+            await peer.gathering_complete()
+            peer.remove_all_listeners("icecandidate")
+        tracks = [asyncio.ensure_future(next_event(peer, "track")) for peer in (polite, impolite)]
+        polite.addTransceiver(Tone())
+        impolite.addTransceiver("video", direction="inactive")
+        await asyncio.gather(polite.setLocalDescription(), impolite.setLocalDescription())
+        await polite.setRemoteDescription(impolite.localDescription)
+        await polite.setLocalDescription()
+        await impolite.setRemoteDescription(polite.localDescription)
+        impolite.addTrack(Tone())
+        await negotiate(polite, impolite)
+        for event in await asyncio.gather(*tracks):
+            assert (await event.track.recv()).samples > 0

@@ -384,18 +384,18 @@ VIOLATING = {
     # private attributes
     "an attribute": ("def f(transport):\n    return transport._connection", "2: _connection is private"),
     "an unlisted one": (
-        "def f(connection):\n    return connection._tie_breaker",
-        "_tie_breaker is not defined in this",
+        "def f(connection):\n    return connection._nominating",
+        "_nominating is not defined in this",
     ),
     "being set": ("def f(transport, agent):\n    transport._connection = agent", "2: _connection is private"),
-    "being deleted": ("def f(x):\n    del x._tie_breaker", "_tie_breaker is not defined in this module"),
+    "being deleted": ("def f(x):\n    del x._nominating", "_nominating is not defined in this module"),
     "at the end of a chain": ("x.iceGatherer._connection.local_candidates", "_connection is private"),
-    "of a call": ("make()._tie_breaker", "_tie_breaker is not defined in this module"),
-    "in a default": ("def f(x=y._tie_breaker): pass", "_tie_breaker is not defined in this module"),
-    "in a decorator": ("@x._tie_breaker\ndef f(): pass", "_tie_breaker is not defined in this module"),
+    "of a call": ("make()._nominating", "_nominating is not defined in this module"),
+    "in a default": ("def f(x=y._nominating): pass", "_nominating is not defined in this module"),
+    "in a decorator": ("@x._nominating\ndef f(): pass", "_nominating is not defined in this module"),
     "in a pattern": (
-        "match x:\n    case Connection(_tie_breaker=5): pass",
-        "_tie_breaker is not defined in this module",
+        "match x:\n    case Connection(_nominating=5): pass",
+        "_nominating is not defined in this module",
     ),
     "one that a class of ours has too": (
         "class Mine:\n    def __init__(self):\n        self._closing = 1\n\ndef f(x):\n    x._closing",
@@ -412,8 +412,8 @@ VIOLATING = {
         "4: _check_list is not defined by the class",
     ),
     "of self in a subclass, unlisted": (
-        "from aioice import Connection\nclass C(Connection):\n    def f(self):\n        return self._tie_breaker",
-        "4: _tie_breaker is not defined by the class",
+        "from aioice import Connection\nclass C(Connection):\n    def f(self):\n        return self._nominating",
+        "4: _nominating is not defined by the class",
     ),
     "of self in a subclass of a subclass": (
         "import aioice\nclass B(aioice.Connection): pass\nclass C(B):\n    def f(self): self._check_list",
@@ -424,8 +424,8 @@ VIOLATING = {
         "_RTCPeerConnection__seenMids is the private name of a class",
     ),
     "of super()": (
-        "import aioice\nclass C(aioice.Connection):\n    def f(self):\n        super()._tie_breaker",
-        "4: _tie_breaker is not defined by the class",
+        "import aioice\nclass C(aioice.Connection):\n    def f(self):\n        super()._nominating",
+        "4: _nominating is not defined by the class",
     ),
     "of cls": (
         "import aiortc\nclass C(aiortc.RTCPeerConnection):\n    @classmethod\n    def f(cls): cls._x",
@@ -473,14 +473,14 @@ VIOLATING = {
         "2: __connect becomes the private name of a class",
     ),
     # by string
-    "getattr": ("getattr(x, '_tie_breaker')", "_tie_breaker is not defined in this class"),
-    "getattr with a default": ("getattr(x, '_tie_breaker', None)", "_tie_breaker is not defined in this class"),
+    "getattr": ("getattr(x, '_nominating')", "_nominating is not defined in this class"),
+    "getattr with a default": ("getattr(x, '_nominating', None)", "_nominating is not defined in this class"),
     "setattr": ("setattr(x, '_connection', agent)", "_connection is private to aiortc or aioice"),
     "getattr on self": (
-        "class C:\n    def f(self): getattr(self, '_tie_breaker')",
-        "_tie_breaker is not defined in this class",
+        "class C:\n    def f(self): getattr(self, '_nominating')",
+        "_nominating is not defined in this class",
     ),
-    "an attrgetter": ("operator.attrgetter('_tie_breaker')(x)", "_tie_breaker is not defined in this class"),
+    "an attrgetter": ("operator.attrgetter('_nominating')(x)", "_nominating is not defined in this class"),
     "vars": ("vars(x)['_check_list']", "_check_list is private to aiortc or aioice"),
     "a dictionary": ("x.__dict__['_RTCPeerConnection__seenMids']", "_RTCPeerConnection__seenMids is private"),
     "a constant": ("NAME = '_check_list'", "_check_list is private to aiortc or aioice"),
