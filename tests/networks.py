@@ -139,6 +139,7 @@ class Host:
         self._socket = socket
         self._connected = asyncio.Event()
         self._writer: asyncio.StreamWriter
+        self._leaving = False  # True once it was asked to end
         self._ended = False
         self._told = asyncio.Event()  # set whenever it tells something
 
@@ -159,11 +160,13 @@ class Host:
 
     async def tell(self, what: str, value: Any = None) -> None:
         await self._connected.wait()
-        self._writer.write(json.dumps([what, value]).encode() + b"\n")
+        if not self._leaving:  # what the other side still signals is for nobody
+            self._writer.write(json.dumps([what, value]).encode() + b"\n")
 
     async def leave(self) -> None:
         """Let it close its connection and end."""
         await self._connected.wait()
+        self._leaving = True
         with contextlib.suppress(OSError):  # it has ended
             self._writer.write_eof()
 

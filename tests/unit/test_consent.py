@@ -52,7 +52,9 @@ async def test_silence_is_told_once_when_the_last_check_should_have_been_answere
     pair.consent.answered()
     pair.consent.answered()
     pair.consent.stop()
-    assert pair.happened == [*["check"] * SILENCE, "silent", "check", "check", "heard"]
+    assert pair.happened[: SILENCE + 1] == [*["check"] * SILENCE, "silent"]
+    assert pair.happened[-1] == "heard"
+    assert pair.happened.count("silent") == pair.happened.count("heard") == 1
 
 
 async def test_one_answer_that_is_missing_is_no_silence():
@@ -75,7 +77,7 @@ async def test_consent_expires_for_good():
 
 
 async def test_each_answer_gives_consent_anew():
-    pair = Pair(consent_expires=0.05)
+    pair = Pair(consent_expires=1.0)  # so long that a busy machine has checked in time
     for _ in range(10):
         await pair.next("check")
         pair.consent.answered()
