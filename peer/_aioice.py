@@ -33,6 +33,7 @@ from ._configuration import IceServer
 from ._consent import Consent
 from ._errors import NotSupportedError
 from ._facts import UNREACHABLE, CheckedPair, LocalCandidate, Observer, SelectedPair, Traffic
+from ._timers import Timers
 from ._timing import Timing
 from ._upstream import require
 
@@ -179,7 +180,6 @@ class Generation(aioice.Connection):
         self.gathering: asyncio.Task[None] | None = None  # set when gathering begins
         self.gathered = False  # True once there will be no more local candidates
         self.checking = False  # True once there was something to check
-        self.patient = False  # True while the PAC timer runs
         self._silent = False  # True once there is a candidate that must not be contacted
         self.pair: ice.CandidatePair | None = None  # the one that was nominated last
         self._consent = Consent(
@@ -190,7 +190,8 @@ class Generation(aioice.Connection):
         )
         # The consent checks under way, oldest first: where they were sent, and their transaction.
         self._consent_checks: deque[tuple[ice.StunProtocol, bytes]] = deque()
-        self._timers: dict[str, asyncio.TimerHandle] = {}  # "check" and "patience", while they run
+        # "check" while there is something to check, "patience" (the PAC timer), and "silence": see add_silent().
+        self._timers = Timers()
         self._work: set[asyncio.Task[None]] = set()  # see spawn()
 
     @property
@@ -294,7 +295,7 @@ class Generation(aioice.Connection):
     def add_silent(self) -> None:
         """There is a candidate that must not be contacted: to all the world it is one that does not answer."""
         self._silent = True
-        self._start_timer("silence", CHECK_SECONDS, self._reconsider_failure)
+        self._timers.start("silence", CHECK_SECONDS, self._reconsider_failure)
         self.sort_check_list()
 
     def end_remote(self) -> None:
@@ -334,8 +335,7 @@ class Generation(aioice.Connection):
         # aioice nominates every pair it checks unless the remote side is lite, and both sides may end up with different
         # ones. Regular nomination (RFC 8445, section 8.1.1), one pair that was found to work, is what it does then.
         self.remote_is_lite = True
-        self.patient = True
-        self._start_timer("patience", self.timing.patience, self._lose_patience)
+        self._timers.start("patience", self.timing.patience, self._lose_patience)
         for candidate in self._remote_candidates:
             self._pair_remote_candidate(candidate)
         # Checks that came before we knew the password have been answered; now they trigger ours.
@@ -356,7 +356,7 @@ class Generation(aioice.Connection):
         if (self._remote_candidates or self._silent) and not self.checking:
             self.checking = True
             self.observer.checking(self)
-        if "check" not in self._timers:
+        if not self._timers.is_running("check"):
             self._next_check()
 
     def _bound_check_list(self, size: int = MAX_PAIRS) -> None:
@@ -382,13 +382,12 @@ class Generation(aioice.Connection):
             super().check_incoming(message, addr, protocol)
 
     def _next_check(self) -> None:
-        self._timers.pop("check", None)
         if self._check_list_done:
             return
         pair = next((pair for pair in self._check_list if pair.state in _UNCHECKED), None)
         if pair is not None:
             self.check_start_task(pair)
-            self._start_timer("check", self.timing.pace, self._next_check)
+            self._timers.start("check", self.timing.pace, self._next_check)
 
     def _check_list_maybe_complete(self) -> bool:
         # aioice calls this whenever a pair may have been nominated.
@@ -436,7 +435,7 @@ class Generation(aioice.Connection):
         return self._check_list_done and not self._nominated
 
     def _succeed(self) -> None:
-        self._stop_timers()
+        self._timers.stop_all()
         # Who controls has chosen. Who is controlled goes on answering, for the other side may choose again.
         if self.ice_controlling:
             for pair in self._check_list:
@@ -486,20 +485,19 @@ class Generation(aioice.Connection):
         done = self._check_list_done
         super()._check_list_maybe_fail()
         if self._check_list_done and not done:
-            self._stop_timers()
+            self._timers.stop_all()
             self._die()
 
     def _remote_candidates_expected(self) -> bool:
         return (
             super()._remote_candidates_expected()
             or not self.gathered
-            or self._is_running("silence")
-            or (self.patient and bool(self._local_candidates))
+            or self._timers.is_running("silence")
+            or (self._timers.is_running("patience") and bool(self._local_candidates))
         )
 
     def _lose_patience(self) -> None:
-        self._timers.pop("patience", None)
-        self.patient = False
+        self._timers.stop("patience")
         self._reconsider_failure()
 
     def _reconsider_failure(self) -> None:
@@ -542,7 +540,7 @@ class Generation(aioice.Connection):
     async def shut_down(self) -> None:
         """Close the sockets; the observer is not told any more."""
         self._closing = True
-        self._stop_timers()
+        self._timers.stop_all()
         self._consent.stop()
         for task in self._work:
             task.cancel()
@@ -575,16 +573,6 @@ class Generation(aioice.Connection):
         self._work.add(task)
         task.add_done_callback(self._work.discard)
         return task
-
-    def _start_timer(self, name: str, seconds: float, expired: Callable[[], None]) -> None:
-        self._timers[name] = asyncio.get_running_loop().call_later(seconds, expired)
-
-    def _is_running(self, name: str) -> bool:
-        return name in self._timers and self._timers[name].when() > asyncio.get_running_loop().time()
-
-    def _stop_timers(self) -> None:
-        while self._timers:
-            self._timers.popitem()[1].cancel()
 
 
 def host_addresses() -> list[str]:

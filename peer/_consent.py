@@ -10,10 +10,10 @@ lack, mean:
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 
+from ._timers import Timers
 from ._timing import Timing
 
 SILENCE = 2  # unanswered checks
@@ -40,37 +40,37 @@ class Consent:
         self._expired = expired
         self._unanswered = 0  # checks since the last answer
         self._silent = False  # True when the remote side was said to be
-        # For the next check, for the answer to the last one if that is missing, and for the end. Empty when stopped.
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        # "next" for the next check, "answer" if the answer to the last one is missing, and "expiry".
+        self._timers = Timers()
 
     def start(self) -> None:
         """Consent was given just now: a check has succeeded."""
-        self._unanswered, self._silent = 0, False
-        self._wait("expiry", self._timing.consent_expires, self._expire)
+        self._renew()
         self._wait_for_next()
 
     def answered(self) -> None:
         """A check was answered."""
-        if not self._timers:  # too late
+        if not self._timers.is_running("expiry"):  # too late
             return
         was_silent = self._silent
-        self._unanswered, self._silent = 0, False
-        if "answer" in self._timers:
-            self._timers.pop("answer").cancel()
-        self._wait("expiry", self._timing.consent_expires, self._expire)
+        self._renew()
         if was_silent:
             self._heard(True)
 
     def stop(self) -> None:
         """Send no more checks."""
-        while self._timers:
-            self._timers.popitem()[1].cancel()
+        self._timers.stop_all()
+
+    def _renew(self) -> None:
+        self._unanswered, self._silent = 0, False
+        self._timers.stop("answer")
+        self._timers.start("expiry", self._timing.consent_expires, self._expire)
 
     def _due(self) -> None:
         self._unanswered += 1
         self._wait_for_next()
         if self._unanswered == SILENCE:
-            self._wait("answer", self._timing.consent_answer, self._miss)
+            self._timers.start("answer", self._timing.consent_answer, self._miss)
         self._check()
 
     def _miss(self) -> None:
@@ -82,9 +82,4 @@ class Consent:
         self._expired()
 
     def _wait_for_next(self) -> None:
-        self._wait("next", self._timing.consent_interval * random.uniform(0.8, 1.2), self._due)
-
-    def _wait(self, what: str, seconds: float, then: Callable[[], None]) -> None:
-        if what in self._timers:
-            self._timers[what].cancel()
-        self._timers[what] = asyncio.get_running_loop().call_later(seconds, then)
+        self._timers.start("next", self._timing.consent_interval * random.uniform(0.8, 1.2), self._due)

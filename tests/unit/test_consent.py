@@ -17,7 +17,7 @@ class Pair:
         self.happened: list[str] = []
         self.waiting: dict[str, asyncio.Future[None]] = {}
         self.consent = Consent(
-            Timing(consent_interval=0.01, consent_answer=0.005, **seconds),
+            Timing(**{"consent_interval": 0.01, "consent_answer": 0.005} | seconds),
             check=lambda: self.note("check"),
             heard=lambda heard: self.note("heard" if heard else "silent"),
             expired=lambda: self.note("expired"),
@@ -63,6 +63,18 @@ async def test_one_answer_that_is_missing_is_no_silence():
         for _ in range(SILENCE):
             await pair.next("check")
         pair.consent.answered()  # the second one of two
+    pair.consent.stop()
+    assert set(pair.happened) == {"check"}
+
+
+async def test_consent_that_is_given_anew_owes_no_answer():
+    pair = Pair(consent_answer=0.02)
+    for _ in range(SILENCE):
+        await pair.next("check")
+    pair.consent.start()  # on another pair
+    for _ in range(5):
+        await pair.next("check")
+        pair.consent.answered()
     pair.consent.stop()
     assert set(pair.happened) == {"check"}
 
