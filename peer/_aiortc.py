@@ -146,9 +146,8 @@ class Engine(aiortc.RTCPeerConnection):
         agents = [self._agents[_transport(carrier).transport] for carrier in carriers]
         known = next((agent for agent in agents if agent.negotiated), None)
         for media, carrier, agent in zip(offer.media, carriers, agents, strict=True):
-            if (
-                agent.unheard_of and known is not None and media.ice is not None
-            ):  # the others may have been restarted since it was made
+            if agent.unheard_of and known is not None and media.ice is not None:
+                # The others may have been restarted since it was made.
                 media.ice.usernameFragment, media.ice.password = known.local_username, known.local_password
             codecs, headers = negotiated[carrier] if isinstance(carrier, aiortc.RTCRtpTransceiver) else ([], [])
             number_codecs(media.rtp.codecs, payload_types(codecs), types)
@@ -275,8 +274,7 @@ class Engine(aiortc.RTCPeerConnection):
                 fresh[old] = fresh.get(old) or self._RTCPeerConnection__createDtlsTransport()
                 _move(carrier, fresh[old])
         for transport in left - used:
-            await transport.stop()
-            await transport.transport.stop()
+            await _stop(transport)
 
     def _disassociate(self, carrier: Carrier) -> None:
         self._RTCPeerConnection__remoteIce.pop(carrier, None)  # type: ignore[attr-defined]
@@ -363,8 +361,7 @@ class Engine(aiortc.RTCPeerConnection):
                 _move(carrier, shared)
         for transport in left:
             if transport is not shared and transport not in staying:
-                await transport.stop()
-                await transport.transport.stop()
+                await _stop(transport)
 
     @property
     def _carriers(self) -> list[Carrier]:
@@ -379,8 +376,7 @@ class Engine(aiortc.RTCPeerConnection):
         used = {_transport(c) for c in carriers if c.mid not in mids and not getattr(c, "stopped", False)}
         for transport in dict.fromkeys(map(_transport, carriers)):
             if transport not in used:
-                await transport.stop()
-                await transport.transport.stop()
+                await _stop(transport)
         self._forget_closed()
 
     def _forget_closed(self) -> None:
@@ -555,6 +551,11 @@ class Engine(aiortc.RTCPeerConnection):
 
 def _transport(carrier: Carrier) -> aiortc.RTCDtlsTransport:
     return carrier.transport if isinstance(carrier, aiortc.RTCSctpTransport) else carrier.receiver.transport
+
+
+async def _stop(transport: aiortc.RTCDtlsTransport) -> None:
+    await transport.stop()
+    await transport.transport.stop()
 
 
 def _move(carrier: Carrier, transport: aiortc.RTCDtlsTransport) -> None:

@@ -203,11 +203,10 @@ class Session:
 
     def set_configuration(self, given: Any, **keywords: Any) -> None:
         """Change the configuration; it counts from the next gathering on (webrtc-pc 4.4.1.6)."""
-        described = self._was_described
         self.transports.configuration = changed_configuration(
-            self.transports.configuration, described, given, **keywords
+            self.transports.configuration, self._was_described, given, **keywords
         )
-        if not described:
+        if not self._was_described:
             self.transports.empty_pool()  # its candidates may be those of other servers
             self.transports.fill_pool()
 
