@@ -95,6 +95,26 @@ async def connect(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> ai
     return channel
 
 
+async def connect_once(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> aiortc.RTCDataChannel:
+    """Connect; candidates of later generations are not sent by themselves. Returns the channel of the offerer."""
+    channel = await connect(offerer, answerer)
+    for peer in (offerer, answerer):
+        await peer.gathering_complete()
+        peer.remove_all_listeners("icecandidate")
+    return channel
+
+
+def opened_by(peer: RTCPeerConnection) -> Any:
+    """The channel of *peer* that the other side has opened."""
+    return next(iter(peer.sctp._data_channels.values()))
+
+
+def agent(peer: RTCPeerConnection) -> Any:
+    """The ICE agent of a connection's only transport, to look into."""
+    (found,) = {media.agent for media in peer._session.engine.media().values()}
+    return found
+
+
 class Log:
     """Everything that happens at a connection, with what is visible when it happens."""
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from aioice import stun
-from peers import BRISK, Log, connect, negotiate, open_peers, opened, reached, send_candidates
-
-
-def generation(peer):
-    """The ICE generation of a connection's only transport, to look into."""
-    return next(iter(peer._session.engine.media().values())).agent.newest
+from peers import (
+    BRISK,
+    Log,
+    agent,
+    connect,
+    negotiate,
+    open_peers,
+    opened,
+    reached,
+    send_candidates,
+)
 
 
 async def test_without_a_usable_remote_candidate_ice_fails_when_patience_ends():
@@ -77,7 +82,7 @@ async def test_lost_consent_is_failure_and_closes_nothing():
         channel = await connect(offerer, answerer)
         log = Log(offerer)
         failed = asyncio.ensure_future(reached(offerer, "iceConnectionState", "failed"))
-        await generation(answerer).shut_down()  # the answerer is gone without a word
+        await agent(answerer).newest.shut_down()  # the answerer is gone without a word
         await failed
         assert log.of("iceconnectionstatechange") == ["disconnected", "failed"]
         assert offerer.signalingState == "stable"
@@ -89,10 +94,10 @@ async def test_who_has_failed_answers_no_checks_so_that_the_other_side_fails_too
     async with open_peers(None, None, patience=0.05, **BRISK, consent_expires=0.2) as (offerer, answerer):
         await connect(offerer, answerer)
         failures = [asyncio.ensure_future(reached(peer, "connectionState", "failed")) for peer in (offerer, answerer)]
-        for protocol in generation(offerer)._protocols:
+        for protocol in agent(offerer).newest._protocols:
             protocol.transport.pause_reading()  # a network that lets nothing through in one direction
         await failures[0]
-        for protocol in generation(offerer)._protocols:
+        for protocol in agent(offerer).newest._protocols:
             protocol.transport.resume_reading()
         await failures[1]
 

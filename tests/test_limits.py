@@ -9,7 +9,14 @@ from contextlib import asynccontextmanager
 import aioice
 import pytest
 from aioice import ice, stun
-from peers import Log, open_peers, opened, reached, send_candidates
+from peers import (
+    Log,
+    agent,
+    open_peers,
+    opened,
+    reached,
+    send_candidates,
+)
 
 from peer._aioice import MAX_PAIRS, Generation
 from peer._candidate import parse_candidate
@@ -25,11 +32,6 @@ async def answering(offerer, answerer):
     await answerer.setLocalDescription()
 
 
-def generation(peer):
-    """The ICE generation of a connection's only transport, to look into."""
-    return next(iter(peer._session.engine.media().values())).agent.newest
-
-
 async def test_ten_thousand_candidates_are_added_and_few_are_kept_for_checks():
     async with open_peers(None, None) as (offerer, answerer):
         open_ = opened(offerer.createDataChannel("chat"))
@@ -38,8 +40,8 @@ async def test_ten_thousand_candidates_are_added_and_few_are_kept_for_checks():
         texts = [f"candidate:{i} 1 udp {i + 1} 127.0.0.1 {20000 + i} typ srflx" for i in range(10_000)]
         await asyncio.gather(*[answerer.addIceCandidate({"candidate": text, "sdpMid": "0"}) for text in texts])
         assert answerer.remoteDescription.sdp.count("a=candidate:") == 10_000
-        assert len(generation(answerer).remote_candidates) == MAX_PAIRS
-        assert len(generation(answerer)._check_list) <= MAX_PAIRS
+        assert len(agent(answerer).newest.remote_candidates) == MAX_PAIRS
+        assert len(agent(answerer).newest._check_list) <= MAX_PAIRS
         await offerer.setRemoteDescription(answerer.localDescription)
         await send_candidates(answerer, offerer)
         await open_
@@ -126,12 +128,12 @@ async def test_a_bad_port_is_never_contacted_and_looks_like_one_that_does_not_an
         assert f"a={text}" in answerer.remoteDescription.sdp
         await reached(answerer, "connectionState", "connecting")
         assert states.of("iceconnectionstatechange") == ["checking"]
-        assert generation(answerer).remote_candidates == []
-        assert generation(answerer)._check_list == []
+        assert agent(answerer).newest.remote_candidates == []
+        assert agent(answerer).newest._check_list == []
         await answerer.gathering_complete()
         await answerer.addIceCandidate()
-        generation(answerer)._lose_patience()  # a check that is not answered takes its time, too
-        assert not generation(answerer).failed
+        agent(answerer).newest._lose_patience()  # a check that is not answered takes its time, too
+        assert not agent(answerer).newest.failed
 
 
 async def test_relay_only_never_looks_up_a_name(turn, monkeypatch):
@@ -149,4 +151,4 @@ async def test_relay_only_never_looks_up_a_name(turn, monkeypatch):
             await answerer.addIceCandidate({"candidate": text, "sdpMid": "0"})
             assert f"a={text}" in answerer.remoteDescription.sdp
         await answerer.gathering_complete()
-        assert generation(answerer).remote_candidates == []
+        assert agent(answerer).newest.remote_candidates == []

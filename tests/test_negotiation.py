@@ -5,7 +5,19 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from peers import Log, Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates, trickle
+from peers import (
+    Log,
+    Tone,
+    connect,
+    connect_once,
+    negotiate,
+    next_event,
+    open_peers,
+    opened,
+    reached,
+    send_candidates,
+    trickle,
+)
 
 from peer import InvalidAccessError, InvalidStateError, RTCPeerConnection
 
@@ -190,10 +202,7 @@ async def test_a_track_that_is_removed_is_sent_no_more_and_its_transceiver_goes_
 
 async def test_an_m_line_that_is_offered_changes_no_state_before_it_is_negotiated():
     async with open_peers(None, None) as (offerer, answerer):
-        await connect(offerer, answerer)
-        for peer in (offerer, answerer):
-            await peer.gathering_complete()
-            peer.remove_all_listeners("icecandidate")
+        await connect_once(offerer, answerer)
         offerer.restartIce()
         await negotiate(offerer, answerer)
         offerer.addTransceiver("audio")

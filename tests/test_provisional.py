@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from peers import Log, connect, open_peers, opened, send_candidates, trickle
+from peers import (
+    Log,
+    connect_once,
+    open_peers,
+    opened,
+    send_candidates,
+    trickle,
+)
 
 from peer import InvalidModificationError, InvalidStateError
 
@@ -73,10 +80,7 @@ async def test_the_final_answer_may_be_somebody_elses():
 
 async def test_a_restart_can_be_answered_provisionally():
     async with open_peers(None, None) as (offerer, answerer):
-        channel = await connect(offerer, answerer)
-        await asyncio.gather(*[peer.gathering_complete() for peer in (offerer, answerer)])
-        for peer in (offerer, answerer):
-            peer.remove_all_listeners("icecandidate")
+        channel = await connect_once(offerer, answerer)
         before = offerer.sctp.transport.iceTransport.getSelectedCandidatePair()
         offerer.restartIce()
         await offerer.setLocalDescription()

@@ -11,11 +11,14 @@ from peers import (
     BRISK,
     Log,
     Tone,
+    agent,
     connect,
+    connect_once,
     negotiate,
     next_event,
     open_peers,
     opened,
+    opened_by,
     reached,
     send_candidates,
     trickle,
@@ -30,11 +33,6 @@ ROLLBACK = {"type": "rollback"}
 
 def ice(peer) -> RTCIceTransport:
     return peer.sctp.transport.iceTransport
-
-
-def agent(peer):
-    """The ICE agent of a connection's only transport, to look into."""
-    return next(iter(peer._session.engine.media().values())).agent
 
 
 def ufrags(description) -> list[str]:
@@ -52,20 +50,6 @@ async def restarted(offerer, answerer) -> None:
     selections = [selection(offerer), selection(answerer)]
     await negotiate(offerer, answerer)
     await asyncio.gather(*selections)
-
-
-def opened_by(peer):
-    """The channel of *peer* that the other side has opened."""
-    return next(iter(peer.sctp._data_channels.values()))
-
-
-async def connected_once(offerer, answerer):
-    """Connect; candidates of later generations are not sent by themselves. Returns the channel."""
-    channel = await connect(offerer, answerer)
-    await asyncio.gather(*[peer.gathering_complete() for peer in (offerer, answerer)])
-    for peer in (offerer, answerer):
-        peer.remove_all_listeners("icecandidate")
-    return channel
 
 
 def echoed(channel) -> list[str]:
@@ -166,7 +150,7 @@ async def test_a_restart_while_the_first_generation_is_gathered(silent_server):
 
 async def test_a_restart_that_is_offered_twice_and_answered_late():
     async with open_peers(None, None) as (offerer, answerer):
-        channel = await connected_once(offerer, answerer)
+        channel = await connect_once(offerer, answerer)
         remote = opened_by(answerer)
         seen = []
         for _ in range(2):
@@ -241,7 +225,7 @@ async def test_candidates_belong_to_the_generation_they_name_and_to_the_newest_i
 
 async def test_an_end_of_candidates_of_the_old_generation_does_not_end_the_new_one():
     async with open_peers(None, None) as (offerer, answerer):
-        await connected_once(offerer, answerer)
+        await connect_once(offerer, answerer)
         old = ufrags(offerer.localDescription)[0]
         offerer.restartIce()
         await offerer.setLocalDescription()
@@ -354,7 +338,7 @@ async def test_silence_is_disconnected_and_an_answer_connects_again():
 
 async def test_a_restart_that_leads_nowhere_does_no_harm_while_the_old_pair_works():
     async with open_peers(None, None, patience=0.05) as (offerer, answerer):
-        channel = await connected_once(offerer, answerer)
+        channel = await connect_once(offerer, answerer)
         log = Log(offerer)
         remote = opened_by(answerer)
         messages = echoed(remote)
@@ -391,7 +375,7 @@ async def test_a_connection_closes_in_the_middle_of_a_restart():
 
 async def test_a_connection_closes_though_the_new_generation_finds_a_pair_meanwhile():
     async with open_peers(None, None) as (offerer, answerer):
-        await connected_once(offerer, answerer)
+        await connect_once(offerer, answerer)
         offerer.restartIce()
         await negotiate(offerer, answerer)
         candidates = [candidate async for candidate in offerer.ice_candidates()]
@@ -430,7 +414,7 @@ async def test_a_role_that_was_lost_in_a_conflict_stays_lost():
 
 async def test_a_restart_without_trickling():
     async with open_peers(None, None) as (offerer, answerer):
-        await connected_once(offerer, answerer)
+        await connect_once(offerer, answerer)
         for _ in range(3):
             selections = [selection(offerer), selection(answerer)]
             offerer.restartIce()
@@ -445,7 +429,7 @@ async def test_a_restart_without_trickling():
 
 async def test_candidates_are_those_of_the_restart_that_was_just_described():
     async with open_peers(None, None) as (offerer, answerer):
-        await connected_once(offerer, answerer)
+        await connect_once(offerer, answerer)
         offerer.restartIce()
         await offerer.setLocalDescription()
         found = [candidate async for candidate in offerer.ice_candidates()]
@@ -455,7 +439,7 @@ async def test_candidates_are_those_of_the_restart_that_was_just_described():
 
 async def test_another_password_alone_restarts_ice():
     async with open_peers(None, None) as (offerer, answerer):
-        await connected_once(offerer, answerer)
+        await connect_once(offerer, answerer)
         before = ufrags(answerer.localDescription)
         await offerer.setLocalDescription()
         sdp = re.sub("a=ice-pwd:.*", f"a=ice-pwd:{'x' * 24}", offerer.localDescription.sdp)
@@ -469,7 +453,7 @@ async def test_another_password_alone_restarts_ice():
 
 async def test_a_restart_that_an_offer_without_one_replaces_is_none():
     async with open_peers(None, None) as (offerer, answerer):
-        await connected_once(offerer, answerer)
+        await connect_once(offerer, answerer)
         before = ufrags(answerer.localDescription)
         offerer.restartIce()
         await offerer.setLocalDescription()
@@ -478,7 +462,7 @@ async def test_a_restart_that_an_offer_without_one_replaces_is_none():
         assert ufrags(answerer.localDescription) != before
         await offerer.setLocalDescription(ROLLBACK)
     async with open_peers(None, None) as (offerer, answerer):
-        await connected_once(offerer, answerer)
+        await connect_once(offerer, answerer)
         before = ufrags(answerer.localDescription)
         await offerer.setLocalDescription(await offerer.createOffer({"iceRestart": True}))
         await answerer.setRemoteDescription(offerer.localDescription)
@@ -536,7 +520,7 @@ async def opened_soon(peer):
 
 async def test_a_restarting_offer_that_another_one_replaces_before_it_is_answered():
     async with open_peers(None, None) as (offerer, answerer):
-        await connected_once(offerer, answerer)
+        await connect_once(offerer, answerer)
         selections = [selection(offerer), selection(answerer)]
         answers = []
         for _ in range(2):
@@ -552,7 +536,7 @@ async def test_a_restarting_offer_that_another_one_replaces_before_it_is_answere
 
 async def test_restarts_that_lead_nowhere_do_not_pile_up():
     async with open_peers(None, None) as (offerer, answerer):
-        channel = await connected_once(offerer, answerer)
+        channel = await connect_once(offerer, answerer)
         for _ in range(3 * MAX_GENERATIONS):
             offerer.restartIce()
             await negotiate(offerer, answerer)
@@ -590,7 +574,7 @@ async def test_what_was_added_before_a_restart_and_is_offered_after_it_has_the_n
 
 async def test_the_credentials_of_an_m_line_that_joins_a_bundle_do_not_count():
     async with open_peers(None, None) as (offerer, answerer):
-        await connected_once(offerer, answerer)
+        await connect_once(offerer, answerer)
         answerer.addTransceiver("audio", direction="inactive")
         offer = await answerer.createOffer()
         await answerer.setLocalDescription(offer)

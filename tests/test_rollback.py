@@ -6,7 +6,21 @@ import asyncio
 import re
 
 import pytest
-from peers import Log, Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates, trickle
+from peers import (
+    Log,
+    Tone,
+    agent,
+    connect,
+    connect_once,
+    negotiate,
+    next_event,
+    open_peers,
+    opened,
+    opened_by,
+    reached,
+    send_candidates,
+    trickle,
+)
 
 from peer import InvalidModificationError, InvalidStateError, OperationError
 
@@ -17,23 +31,12 @@ def ufrags(description) -> set[str]:
     return set(re.findall("a=ice-ufrag:(.*)\r\n", description.sdp))
 
 
-def agent(peer):
-    """The ICE agent of a connection's only transport, to look into."""
-    (agent,) = {media.agent for media in peer._session.engine.media().values()}
-    return agent
-
-
 async def speak(channel, other) -> None:
     """Send a message over *channel*; *other* is its other end."""
     received = asyncio.get_running_loop().create_future()
     other.once("message", received.set_result)
     channel.send("hello")
     assert await received == "hello"
-
-
-def opened_by(peer):
-    """The channel of *peer* that the other side has opened."""
-    return next(iter(peer.sctp._data_channels.values()))
 
 
 async def test_an_offer_that_was_taken_back_leaves_nothing_and_can_be_made_again():
@@ -105,10 +108,7 @@ async def test_what_we_added_meanwhile_stays():
 @pytest.mark.parametrize("side", ["local", "remote"])
 async def test_what_was_negotiated_before_goes_on(side):
     async with open_peers(None, None) as (offerer, answerer):
-        channel = await connect(offerer, answerer)
-        await asyncio.gather(*[peer.gathering_complete() for peer in (offerer, answerer)])
-        for peer in (offerer, answerer):
-            peer.remove_all_listeners("icecandidate")
+        channel = await connect_once(offerer, answerer)
         described = offerer.currentLocalDescription.sdp.split("m=")[0], answerer.currentLocalDescription
         offerer.addTrack(Tone())
         await offerer.setLocalDescription()
@@ -129,10 +129,7 @@ async def test_what_was_negotiated_before_goes_on(side):
 
 async def test_a_restart_that_was_taken_back_changes_nothing():
     async with open_peers(None, None) as (offerer, answerer):
-        channel = await connect(offerer, answerer)
-        await asyncio.gather(*[peer.gathering_complete() for peer in (offerer, answerer)])
-        for peer in (offerer, answerer):
-            peer.remove_all_listeners("icecandidate")
+        channel = await connect_once(offerer, answerer)
         before = ufrags(offerer.localDescription), ufrags(answerer.localDescription)
         parameters = offerer.sctp.transport.iceTransport.getLocalParameters()
         theirs = answerer.sctp.transport.iceTransport.getRemoteParameters()
@@ -201,10 +198,8 @@ async def test_who_yields_in_a_glare_takes_the_own_offer_back_and_makes_it_again
 
 async def test_both_sides_restart_at_once():
     async with open_peers(None, None) as (polite, impolite):
-        channel = await connect(polite, impolite)
+        channel = await connect_once(polite, impolite)
         for peer in (polite, impolite):
-            await peer.gathering_complete()
-            peer.remove_all_listeners("icecandidate")
             peer.restartIce()
         before = {*ufrags(polite.localDescription), *ufrags(impolite.localDescription)}
         log = Log(polite)
@@ -268,10 +263,7 @@ async def test_a_connection_closes_while_an_offer_is_taken_back():
 
 async def test_several_restarting_offers_are_taken_back_at_once():
     async with open_peers(None, None) as (offerer, answerer):
-        await connect(offerer, answerer)
-        await asyncio.gather(*[peer.gathering_complete() for peer in (offerer, answerer)])
-        for peer in (offerer, answerer):
-            peer.remove_all_listeners("icecandidate")
+        await connect_once(offerer, answerer)
         before = ufrags(offerer.localDescription)
         for _ in range(3):
             await offerer.setLocalDescription(await offerer.createOffer({"iceRestart": True}))
@@ -302,10 +294,7 @@ async def test_what_was_negotiated_before_an_offer_that_is_taken_back_is_started
 
 async def test_who_yields_offers_again_what_the_answer_could_not_have():
     async with open_peers(None, None) as (polite, impolite):
-        await connect(polite, impolite)
-        for peer in (polite, impolite):
-            await peer.gathering_complete()
-            peer.remove_all_listeners("icecandidate")
+        await connect_once(polite, impolite)
         tracks = [asyncio.ensure_future(next_event(peer, "track")) for peer in (polite, impolite)]
         polite.addTransceiver(Tone())
         impolite.addTransceiver("video", direction="inactive")
