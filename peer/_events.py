@@ -1,9 +1,9 @@
 """Events, and the objects they are fired at (DOM, section 2).
 
 Listeners are the user's code. They are called in the order they were added; each may be a plain or an ``async``
-function, which then runs as a task that begins before the connection's next event. What a listener raises is reported
-to the loop's exception handler with the event's name, as a browser reports it to the console, and stops neither the
-other listeners nor the connection.
+function, which then runs up to its first ``await`` as it does in a browser, and goes on as a task. What a listener
+raises is reported to the loop's exception handler with the event's name, as a browser reports it to the console, and
+stops neither the other listeners nor the connection.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import aiortc
 from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCRtpTransceiver
 
 from ._candidate import RTCIceCandidate
+from ._eager import begin
 from ._errors import ArgumentTypeError
 from ._media_stream import MediaStream
 from ._webidl import dom_string, nullable, unsigned_short, usv_string
@@ -375,7 +376,7 @@ class EventTarget:
             self._report(error, what)
 
     def _await(self, awaitable: Awaitable[Any], what: str) -> None:
-        task = asyncio.ensure_future(awaitable)
+        task = begin(awaitable) if inspect.iscoroutine(awaitable) else asyncio.ensure_future(awaitable)
         self._listener_tasks.add(task)
 
         def ended(task: asyncio.Future[Any]) -> None:

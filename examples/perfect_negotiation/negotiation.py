@@ -27,14 +27,11 @@ class Negotiation:
         pc.onnegotiationneeded = self.negotiate
         pc.onicecandidate = self.send_candidate
 
-    def negotiate(self, _: Event) -> Awaitable[None]:
-        """Offer. Not an async function, which would begin a turn later: an offer could come in between."""
-        self.making_offer = True
-        return self.send_offer(self.pc.setLocalDescription())
-
-    async def send_offer(self, made: Awaitable[None]) -> None:
+    async def negotiate(self, _: Event) -> None:
+        """Offer. As in a browser, this begins when the event is fired: nothing comes in between."""
         try:
-            await made
+            self.making_offer = True
+            await self.pc.setLocalDescription()
         finally:
             self.making_offer = False
         await self.send_description()
