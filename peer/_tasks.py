@@ -5,7 +5,8 @@ descriptions and the events about them change together, in one turn of the loop,
 one left. Here:
 
 - :class:`TaskQueue` runs tasks one a turn, in the order they were queued. The next one is scheduled only when the last
-  one has run: whatever a handler scheduled in reaction to an event (the code behind an ``await``) runs before the next task, and so sees the states that belong to its event.
+  one has run: whatever a handler scheduled in reaction to an event (the code behind an ``await``) runs before the next
+  task, and so sees the states that belong to its event.
 - :class:`OperationsChain` is the [[Operations]] slot of webrtc-pc 4.4.1.2: calls take their turn when they are made. On
   an empty chain the operation begins inside the call, and a call that fails at once returns a rejected promise. When
   an operation settles, the next one begins in the same turn, before any code that awaited the first.
