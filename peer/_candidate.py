@@ -4,6 +4,7 @@ A value and nothing else: it knows its text and what the text says. Whether it f
 decided when it is added to a peer connection.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,6 +64,9 @@ _TRANSPORTS: tuple[RTCIceProtocol, ...] = ("udp", "tcp")
 _TYPES: tuple[RTCIceCandidateType, ...] = ("host", "srflx", "prflx", "relay")
 _TCP_TYPES: tuple[RTCIceTcpCandidateType, ...] = ("active", "passive", "so")
 
+_REMEMBERED = 256  # texts
+_LONGEST_REMEMBERED = 256  # characters
+
 _FOUNDATION = re.compile(r"[A-Za-z0-9+/]{1,32}")
 _ZONE = re.compile(r"[A-Za-z0-9._~-]+")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -95,10 +99,18 @@ def parse_candidate(text: str) -> CandidateAttribute | None:
 
     See webrtc-pc "candidate-attribute Grammar", RFC 5245 15.1 and RFC 6544 4.5.
     """
+    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _parsed(text)
+
+
+def _parsed(text: str) -> CandidateAttribute | None:
     try:
         return _attribute(_bare(text))
     except ValueError:
         return None
+
+
+# A candidate's text is read wherever it passes: in the object, the description, the check list.
+_remembered = functools.lru_cache(_REMEMBERED)(_parsed)
 
 
 def candidate_text(attribute: CandidateAttribute) -> str:

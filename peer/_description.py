@@ -174,9 +174,10 @@ class Section:
         if self._default is None or rank > self._default:
             self._default = rank
             family = "IP4" if rank[1] else "IP6"
+            self._before[0] = re.sub(r"^(m=\S+) \d+", rf"\1 {candidate.port}", self._before[0])
             for number, line in enumerate(self._before):
-                line = re.sub(r"^(m=\S+) \d+", rf"\1 {candidate.port}", line)
-                self._before[number] = re.sub(r"^c=IN IP[46] [^\r\n]*", f"c=IN {family} {candidate.address}", line)
+                if line.startswith("c="):
+                    self._before[number] = re.sub(r"^c=IN IP[46] [^\r\n]*", f"c=IN {family} {candidate.address}", line)
 
     def end_candidates(self) -> None:
         """Add ``a=end-of-candidates``."""

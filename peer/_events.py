@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import aiortc
@@ -20,6 +21,7 @@ from ._candidate import RTCIceCandidate
 from ._eager import begin
 from ._errors import ArgumentTypeError
 from ._media_stream import MediaStream
+from ._promise import Promise
 from ._webidl import dom_string, nullable, unsigned_short, usv_string
 
 if TYPE_CHECKING:
@@ -376,6 +378,9 @@ class EventTarget:
             self._report(error, what)
 
     def _await(self, awaitable: Awaitable[Any], what: str) -> None:
+        if isinstance(awaitable, Promise):  # which needs no task
+            awaitable.react(partial(self._settled, what))
+            return
         task = begin(awaitable) if inspect.iscoroutine(awaitable) else asyncio.ensure_future(awaitable)
         self._listener_tasks.add(task)
 
@@ -385,6 +390,12 @@ class EventTarget:
                 self._report(error, what)
 
         task.add_done_callback(ended)
+
+    def _settled(self, what: str, promise: Promise[Any]) -> None:
+        try:
+            promise.result()
+        except Exception as error:
+            self._report(error, what)
 
     def _report(self, error: BaseException, what: str) -> None:
         asyncio.get_running_loop().call_exception_handler(
