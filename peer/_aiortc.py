@@ -56,7 +56,7 @@ require(
             "_RTCPeerConnection__updateConnectionState",
             "_RTCPeerConnection__validate_description",
         ),
-        aiortc.RTCDataChannel: ("_setReadyState",),
+        aiortc.RTCDataChannel: ("_setId", "_setReadyState"),
         aiortc.RTCDtlsTransport: ("_get_stats",),
         aiortc.RTCIceGatherer: ("_connection",),
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
@@ -86,6 +86,13 @@ class Media:
 
 class Channel(RTCDataChannel):
     """A channel that aiortc has made. It sets the state at any time; users see that in a task."""
+
+    def _setId(self, id: int) -> None:
+        super()._setId(id)
+        # The association is there, and aiortc is about to ask the other side to open the channel. What is sent in order
+        # comes after that, so it need not wait for the answer, which is a round trip away (RFC 8832, section 6).
+        if self.ordered:
+            tell(self, "open")
 
     def _setReadyState(self, state: str) -> None:
         tell(self, state)

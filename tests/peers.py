@@ -86,12 +86,15 @@ def opened(channel: aiortc.RTCDataChannel) -> asyncio.Future[Any]:
 
 
 async def connect(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> aiortc.RTCDataChannel:
-    """Trickle and negotiate until a channel of the offerer is open; returns the channel."""
+    """Trickle and negotiate until a channel of the offerer is open on both sides; returns the channel."""
     trickle(offerer, answerer)
     channel = offerer.createDataChannel("chat")
     open_ = opened(channel)
+    theirs = asyncio.get_running_loop().create_future()
+    answerer.addEventListener("datachannel", lambda event: theirs.set_result(opened(event.channel)), once=True)
     await negotiate(offerer, answerer)
     await open_
+    await (await theirs)
     return channel
 
 

@@ -127,3 +127,19 @@ async def test_a_listener_for_open_breaks_nothing(loop_errors):
         await last
         assert [str(error["exception"]) for error in loop_errors] == ["mine"]
         loop_errors.clear()
+
+
+@pytest.mark.parametrize(("ordered", "first"), [(True, "open"), (False, "datachannel")])
+async def test_a_channel_that_keeps_the_order_is_open_before_the_other_side_has_answered(ordered, first):
+    async with open_peers(None, None) as (offerer, answerer):
+        log, messages = [], asyncio.Queue()
+        await connect(offerer, answerer)
+        answerer.addEventListener("datachannel", lambda event: log.append("datachannel"))
+        answerer.addEventListener(
+            "datachannel",
+            lambda event: event.channel.addEventListener("message", lambda e: messages.put_nowait(e.data)),
+        )
+        channel = offerer.createDataChannel("second", ordered=ordered)
+        channel.onopen = lambda event: (log.append("open"), send_two(channel))
+        assert sorted([await messages.get(), await messages.get()]) == ["first", "last"]
+        assert log[0] == first
