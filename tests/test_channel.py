@@ -134,11 +134,12 @@ async def test_a_channel_that_keeps_the_order_is_open_before_the_other_side_has_
     async with open_peers(None, None) as (offerer, answerer):
         log, messages = [], asyncio.Queue()
         await connect(offerer, answerer)
-        answerer.addEventListener("datachannel", lambda event: log.append("datachannel"))
-        answerer.addEventListener(
-            "datachannel",
-            lambda event: event.channel.addEventListener("message", lambda e: messages.put_nowait(e.data)),
-        )
+
+        def heard(event):
+            log.append("datachannel")
+            event.channel.onmessage = lambda event: messages.put_nowait(event.data)
+
+        answerer.ondatachannel = heard
         channel = offerer.createDataChannel("second", ordered=ordered)
         channel.onopen = lambda event: (log.append("open"), send_two(channel))
         assert sorted([await messages.get(), await messages.get()]) == ["first", "last"]
