@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
 
 import aiortc
@@ -74,14 +73,18 @@ require(
 )
 
 
-@dataclass(frozen=True)
-class Media:
+class Media(NamedTuple):
     """An m-line that the engine knows, and the transport it uses."""
 
     mid: str
     agent: Agent
-    dtls_state: str
+    dtls: aiortc.RTCDtlsTransport
     stopped: bool  # whether its transceiver is
+
+    @property
+    def dtls_state(self) -> str:
+        # aiortc calls a transport failed that was stopped while it was started.
+        return "closed" if self.agent.state == "closed" else self.dtls.state
 
 
 class Channel(RTCDataChannel):
@@ -393,7 +396,6 @@ class Engine(aiortc.RTCPeerConnection):
                 self._RTCPeerConnection__remoteIce.pop(carrier, None)  # type: ignore[attr-defined]
 
     def _is_closed(self, transport: aiortc.RTCDtlsTransport) -> bool:
-        # aiortc calls a transport failed that was stopped while it was started.
         return self._agents[transport.transport].state == "closed"
 
     @staticmethod
@@ -413,7 +415,7 @@ class Engine(aiortc.RTCPeerConnection):
         if self.sctp is not None:
             found.append((self.sctp.mid, self.sctp.transport, False))
         return {
-            mid: Media(mid, self._agents[dtls.transport], "closed" if self._is_closed(dtls) else dtls.state, stopped)
+            mid: Media(mid, self._agents[dtls.transport], dtls, stopped)
             for mid, dtls, stopped in found
             if mid is not None
         }
