@@ -19,11 +19,13 @@ from ._errors import (
     InvalidStateError,
     NotSupportedError,
     OperationError,
+    RTCError,
 )
 from ._events import (
     Event,
     MessageEvent,
     RTCDataChannelEvent,
+    RTCErrorEvent,
     RTCPeerConnectionIceErrorEvent,
     RTCPeerConnectionIceEvent,
     RTCTrackEvent,
@@ -45,6 +47,8 @@ __all__ = [
     "RTCConfiguration",
     "RTCDataChannel",
     "RTCDataChannelEvent",
+    "RTCError",
+    "RTCErrorEvent",
     "RTCIceCandidate",
     "RTCIceCandidatePair",
     "RTCIceServer",

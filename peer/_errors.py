@@ -7,6 +7,7 @@
     │   ├── InvalidModificationError
     │   ├── NotSupportedError
     │   ├── OperationError                also aiortc's OperationError
+    │   │   └── RTCError                  .name is "OperationError"; says what has failed underneath
     │   └── URLSyntaxError                .name is "SyntaxError"; also ValueError
     └── TypeError
         └── ArgumentTypeError             .name is "TypeError"; also ValueError
@@ -18,11 +19,26 @@ Where a browser throws its built-in TypeError, Python's built-in TypeError catch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import aiortc
 import aiortc.exceptions
+
+from ._webidl import ArgumentTypeError as ArgumentTypeError  # raised there, and known by this module's name elsewhere
+from ._webidl import dom_string, long, members, unsigned_long
+
+_ERROR_DETAILS = (
+    "data-channel-failure",
+    "dtls-failure",
+    "fingerprint-failure",
+    "sctp-failure",
+    "sdp-syntax-error",
+    "hardware-encoder-not-available",
+    "hardware-encoder-error",
+)
+_NUMBERS = {"sdpLineNumber": long, "sctpCauseCode": long, "receivedAlert": unsigned_long, "sentAlert": unsigned_long}
 
 
 class DOMException(Exception):
@@ -67,16 +83,56 @@ class OperationError(DOMException, aiortc.exceptions.OperationError):
     name = "OperationError"
 
 
+class RTCError(OperationError):
+    """Something that the connection rests on has failed: ``RTCError({"errorDetail": ...}, message)`` (webrtc-pc 11.1).
+
+    The other members of the dictionary are sdpLineNumber, sctpCauseCode, receivedAlert and sentAlert. Raises TypeError
+    for an errorDetail that is missing or unknown.
+    """
+
+    def __init__(self, init: Mapping[str, Any], message: str = "") -> None:
+        super().__init__(dom_string(message))
+        given = members(init, ("errorDetail", *_NUMBERS), "an RTCErrorInit")
+        detail = dom_string(given.get("errorDetail", ""))
+        if detail not in _ERROR_DETAILS:
+            raise ArgumentTypeError(f"{detail!r} is no errorDetail")
+        self._error_detail = detail  # never changes
+        # Never changes; what was not given is not there.
+        self._numbers = {name: convert(given[name]) for name, convert in _NUMBERS.items() if name in given}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ({"errorDetail": self._error_detail, **self._numbers}, self.message)
+
+    @property
+    def errorDetail(self) -> str:
+        """What has failed, such as ``"sctp-failure"``; the only one that occurs here."""
+        return self._error_detail
+
+    @property
+    def sdpLineNumber(self) -> int | None:
+        """The line of a description that does not parse, counted from 1, or None."""
+        return self._numbers.get("sdpLineNumber")
+
+    @property
+    def sctpCauseCode(self) -> int | None:
+        """The cause code with which the remote side ended the association (RFC 9260, section 3.3.10), or None."""
+        return self._numbers.get("sctpCauseCode")
+
+    @property
+    def receivedAlert(self) -> int | None:
+        """The fatal alert of DTLS that was received, or None."""
+        return self._numbers.get("receivedAlert")
+
+    @property
+    def sentAlert(self) -> int | None:
+        """The fatal alert of DTLS that was sent, or None."""
+        return self._numbers.get("sentAlert")
+
+
 class URLSyntaxError(DOMException, ValueError):
     """The URL of a STUN or TURN server cannot be parsed (the DOM's "SyntaxError")."""
 
     name = "SyntaxError"
-
-
-class ArgumentTypeError(TypeError, ValueError):
-    """An argument is of the wrong type or lacks what it must have (a browser's TypeError)."""
-
-    name = "TypeError"
 
 
 _TRANSLATIONS: tuple[tuple[type[Exception], type[DOMException]], ...] = (

@@ -19,7 +19,7 @@ from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCRtpTransceiver
 
 from ._candidate import RTCIceCandidate
 from ._eager import begin
-from ._errors import ArgumentTypeError
+from ._errors import ArgumentTypeError, RTCError
 from ._media_stream import MediaStream
 from ._promise import Promise
 from ._webidl import dom_string, nullable, unsigned_short, usv_string
@@ -198,6 +198,31 @@ class RTCDataChannelEvent(Event):
     def channel(self) -> RTCDataChannel:
         """The channel, which is open."""
         return self._channel
+
+
+class RTCErrorEvent(Event):
+    """An ``error`` event of a data channel: what it rests on has failed (webrtc-pc 11.2)."""
+
+    def __init__(
+        self,
+        type: str,
+        eventInitDict: Mapping[str, Any] | None = None,
+        /,
+        **members: Any,
+    ) -> None:
+        super().__init__(type)
+        error = {**(eventInitDict or {}), **members}.get("error")
+        if not isinstance(error, RTCError):
+            raise ArgumentTypeError("an RTCErrorEvent needs an error, which is an RTCError")
+        self._error = error  # never changes
+
+    @property
+    def error(self) -> RTCError:
+        """What has failed."""
+        return self._error
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.type} {self._error!r}>"
 
 
 class MessageEvent(Event):

@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Final, TypeVar
 
-from ._errors import ArgumentTypeError
-
 _T = TypeVar("_T")
+
+
+class ArgumentTypeError(TypeError, ValueError):
+    """An argument is of the wrong type or lacks what it must have (a browser's TypeError)."""
+
+    name = "TypeError"
 
 
 class Absent(enum.Enum):
@@ -63,8 +67,18 @@ def unsigned_short(value: object) -> int:
 
     Nothing is out of range: numbers wrap around, and what is no number is 0.
     """
-    number = _to_number(value)
-    return int(number) % 65536 if math.isfinite(number) else 0
+    return _wrapped(value, 2**16)
+
+
+def unsigned_long(value: object) -> int:
+    """Return the value as an unsigned long, 0 to 4294967295 (Web IDL "unsigned long"), like an unsigned short."""
+    return _wrapped(value, 2**32)
+
+
+def long(value: object) -> int:
+    """Return the value as a long, -2147483648 to 2147483647 (Web IDL "long"), like an unsigned short."""
+    number = _wrapped(value, 2**32)
+    return number if number < 2**31 else number - 2**32
 
 
 def enforced(value: object, largest: int) -> int | None:
@@ -111,6 +125,11 @@ def _to_number(value: object) -> float:
     if value is None:
         return 0.0
     return _number(value) if isinstance(value, int | float) else _number_in(dom_string(value))
+
+
+def _wrapped(value: object, size: int) -> int:
+    number = _to_number(value)
+    return int(number) % size if math.isfinite(number) else 0
 
 
 def _number(value: int | float) -> float:

@@ -16,6 +16,7 @@ from peer._errors import (
     InvalidStateError,
     NotSupportedError,
     OperationError,
+    RTCError,
     URLSyntaxError,
     translated,
 )
@@ -64,7 +65,64 @@ def test_an_error_survives_copying_and_pickling(cls):
 
 def test_the_tree_in_the_docstring_has_every_class():
     drawn = re.findall(r"[├└]── (\w+)", _errors.__doc__)
-    assert set(drawn) == {cls.__name__ for cls in CLASSES} | {"TypeError"}
+    assert set(drawn) == {cls.__name__ for cls in CLASSES} | {"RTCError", "TypeError"}
+
+
+# RTCError, which takes a dictionary
+
+NUMBERS = ("sdpLineNumber", "sctpCauseCode", "receivedAlert", "sentAlert")
+
+
+def numbers(error):
+    return [getattr(error, name) for name in NUMBERS]
+
+
+def test_an_rtc_error_is_an_operation_error_that_says_more():
+    error = RTCError({"errorDetail": "sctp-failure", "sctpCauseCode": 12}, "a sentence")
+    assert (error.name, error.message, error.errorDetail) == ("OperationError", "a sentence", "sctp-failure")
+    assert numbers(error) == [None, 12, None, None]
+    for base in (OperationError, DOMException, aiortc.exceptions.OperationError):
+        with pytest.raises(base, match="a sentence"):
+            raise error
+
+
+@pytest.mark.parametrize("detail", _errors._ERROR_DETAILS)
+def test_an_rtc_error_has_any_detail_of_the_w3c_and_nothing_else_it_was_not_given(detail):
+    error = RTCError({"errorDetail": detail})
+    assert (error.errorDetail, error.message, numbers(error)) == (detail, "", [None] * 4)
+
+
+@pytest.mark.parametrize(
+    "init", [None, {}, {"errorDetail": None}, {"errorDetail": "sctp"}, {"errorDetail": ""}, 5, "x"]
+)
+def test_an_rtc_error_without_a_detail_is_a_type_error(init):
+    with pytest.raises(TypeError):
+        RTCError(init)
+
+
+def test_an_rtc_error_wraps_its_numbers_and_makes_a_text_of_its_message():
+    error = RTCError({"errorDetail": "dtls-failure", **dict.fromkeys(NUMBERS, -1)}, 5)
+    assert (error.message, numbers(error)) == ("5", [-1, -1, 2**32 - 1, 2**32 - 1])
+    assert numbers(RTCError({"errorDetail": "dtls-failure", **dict.fromkeys(NUMBERS)})) == [0] * 4
+
+
+@pytest.mark.parametrize("name", ["errorDetail", *NUMBERS])
+def test_an_rtc_error_cannot_be_changed(name):
+    with pytest.raises(AttributeError):
+        setattr(RTCError({"errorDetail": "sctp-failure"}), name, 5)
+
+
+@pytest.mark.parametrize("again", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))], ids=["copy", "pickle"])
+def test_an_rtc_error_survives_copying_and_pickling(again):
+    error = again(RTCError({"errorDetail": "sdp-syntax-error", "sdpLineNumber": 3, "sentAlert": 0}, "a sentence"))
+    assert type(error) is RTCError
+    assert (error.errorDetail, str(error), numbers(error)) == ("sdp-syntax-error", "a sentence", [3, None, None, 0])
+
+
+def test_an_rtc_error_passes_as_it_is():
+    with pytest.raises(RTCError) as caught, translated():
+        raise RTCError({"errorDetail": "sctp-failure"}, "a sentence")
+    assert caught.value.__cause__ is None
 
 
 class Foreign(aiortc.InvalidStateError):

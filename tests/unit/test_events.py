@@ -5,11 +5,12 @@ import gc
 import aiortc
 import pytest
 
-from peer import RTCIceCandidate, RTCPeerConnection
+from peer import OperationError, RTCError, RTCIceCandidate, RTCPeerConnection
 from peer._events import (
     Event,
     EventTarget,
     RTCDataChannelEvent,
+    RTCErrorEvent,
     RTCPeerConnectionIceErrorEvent,
     RTCPeerConnectionIceEvent,
     RTCTrackEvent,
@@ -230,6 +231,19 @@ async def test_a_data_channel_event_has_a_channel(objects):
     for nothing in ({}, {"channel": None}, {"channel": "chat"}):
         with pytest.raises(TypeError, match="needs a channel"):
             RTCDataChannelEvent("datachannel", nothing)
+
+
+def test_an_error_event_has_an_error():
+    error = RTCError({"errorDetail": "sctp-failure"}, "a sentence")
+    event = RTCErrorEvent("error", {"error": error})
+    assert (event.type, event.error) == ("error", error)
+    assert RTCErrorEvent("error", error=error).error is error
+    assert repr(event) == "<RTCErrorEvent error RTCError('a sentence')>"
+    with pytest.raises(AttributeError):
+        event.error = error
+    for nothing in (None, {}, {"error": None}, {"error": OperationError("a sentence")}):
+        with pytest.raises(TypeError, match="needs an error"):
+            RTCErrorEvent("error", nothing)
 
 
 # Listeners, as in the DOM

@@ -4,7 +4,17 @@ from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from peer._webidl import ABSENT, dom_string, enforced, members, nullable, unsigned_short, usv_string
+from peer._webidl import (
+    ABSENT,
+    dom_string,
+    enforced,
+    long,
+    members,
+    nullable,
+    unsigned_long,
+    unsigned_short,
+    usv_string,
+)
 
 
 class Word(enum.StrEnum):
@@ -176,6 +186,27 @@ SHORTS = [
 @pytest.mark.parametrize(("value", "expected"), SHORTS, ids=lambda value: ascii(value)[:20])
 def test_an_unsigned_short_takes_everything(value, expected):
     assert unsigned_short(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "unsigned", "signed"),
+    [
+        (0, 0, 0),
+        ("5", 5, 5),
+        (1.9, 1, 1),
+        (-1.9, 2**32 - 1, -1),
+        (2**31 - 1, 2**31 - 1, 2**31 - 1),
+        (2**31, 2**31, -(2**31)),
+        (2**32 - 1, 2**32 - 1, -1),
+        (2**32 + 3, 3, 3),
+        (-(2**31) - 1, 2**31 - 1, 2**31 - 1),
+        (None, 0, 0),
+        ("x", 0, 0),
+        (math.inf, 0, 0),
+    ],
+)
+def test_a_long_takes_everything_with_a_sign_or_without(value, unsigned, signed):
+    assert (unsigned_long(value), long(value)) == (unsigned, signed)
 
 
 @pytest.mark.parametrize(
