@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import aiortc
 from aiortc import sdp
@@ -22,8 +22,10 @@ from aiortc.events import RTCTrackEvent
 from aiortc.stats import RTCTransportStats
 
 from ._agent import Agent
-from ._data_channel import RTCDataChannel, announce, begin, end, tell
+from ._association import ABORT, CLOSED_BY_USER, ERROR, SHUTDOWN_COMPLETE, ended_by, unanswered
+from ._data_channel import RTCDataChannel, announce, begin, end, lose, tell
 from ._emitters import guard
+from ._errors import RTCError
 from ._ice_transport import RTCIceTransport
 from ._negotiation import TransceiverState
 from ._numbers import Numbers, identifiers, number_codecs, number_extensions, payload_types
@@ -41,6 +43,7 @@ require(
             "_RTCPeerConnection__certificates",
             "_RTCPeerConnection__connect",
             "_RTCPeerConnection__createDtlsTransport",
+            "_RTCPeerConnection__createSctpTransport",
             "_RTCPeerConnection__createTransceiver",
             "_RTCPeerConnection__currentLocalDescription",
             "_RTCPeerConnection__currentRemoteDescription",
@@ -59,7 +62,7 @@ require(
         aiortc.RTCDtlsTransport: ("_get_stats",),
         aiortc.RTCIceGatherer: ("_connection",),
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
-        aiortc.RTCSctpTransport: ("mid",),
+        aiortc.RTCSctpTransport: ("_receive_chunk", "_send_chunk", "_set_state", "State", "mid"),
         aiortc.RTCRtpTransceiver: (
             "_codecs",
             "_get_mline_index",
@@ -104,6 +107,36 @@ class Channel(RTCDataChannel):
         super()._setReadyState(state)
 
 
+class Association(aiortc.RTCSctpTransport):
+    """aiortc's SCTP transport, which tells that its association has *ended*, and with what error; aiortc does not."""
+
+    ended: Callable[[RTCError | None], None]
+    _failure: RTCError | None  # with what it has ended, if it ends now
+
+    async def stop(self) -> None:
+        """End the association, if there is one, which is no error."""
+        self._failure = None
+        await super().stop()
+
+    async def _receive_chunk(self, chunk: Any) -> None:
+        if chunk.type in (ABORT, ERROR, SHUTDOWN_COMPLETE):
+            otherwise, self._failure = self._failure, ended_by(chunk.type, getattr(chunk, "params", ()))
+            await super()._receive_chunk(chunk)  # it may end now, or not at all
+            self._failure = otherwise
+        else:
+            await super()._receive_chunk(chunk)
+
+    async def _send_chunk(self, chunk: Any) -> None:
+        if chunk.type == ABORT:
+            chunk.params.append(CLOSED_BY_USER)
+        await super()._send_chunk(chunk)
+
+    def _set_state(self, state: aiortc.RTCSctpTransport.State) -> None:
+        if state == self.State.CLOSED:
+            self.ended(self._failure)
+        super()._set_state(state)
+
+
 class Engine(aiortc.RTCPeerConnection):
     """An aiortc connection over our agents."""
 
@@ -131,7 +164,7 @@ class Engine(aiortc.RTCPeerConnection):
         self._transceiver_changed = transceiver_changed
         self._agents: dict[aiortc.RTCIceTransport, Agent] = {}  # grows with each transport
         self.created_channels = False  # whether there was ever one of ours
-        self._channels: WeakSet[Channel] = WeakSet()  # those that somebody still has
+        self._channels: WeakKeyDictionary[Channel, None] = WeakKeyDictionary()  # those that somebody has; in order
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
         self._tracks: list[aiortc.MediaStreamTrack] = []  # found by the description being applied
         self._associated: list[Carrier] = []  # whose m-line is that of the pending offer, and new; emptied with it
@@ -472,8 +505,18 @@ class Engine(aiortc.RTCPeerConnection):
         made.__class__ = Channel  # aiortc makes its own, and knows no other way
         channel: Channel = made
         begin(channel, self._tasks)
-        self._channels.add(channel)
+        self._channels[channel] = None
         return channel
+
+    def _association_ended(self, failure: RTCError | None) -> None:
+        for channel in list(self._channels):
+            lose(channel, failure)
+
+    def _RTCPeerConnection__createSctpTransport(self) -> None:
+        super()._RTCPeerConnection__createSctpTransport()  # type: ignore[misc]
+        made: Any = self.sctp
+        made.__class__ = Association  # aiortc makes its own, and knows no other way
+        made._failure, made.ended = unanswered(), self._association_ended
 
     def _RTCPeerConnection__createTransceiver(self, **options: Any) -> aiortc.RTCRtpTransceiver:
         made: aiortc.RTCRtpTransceiver = super()._RTCPeerConnection__createTransceiver(**options)  # type: ignore[misc]
@@ -502,6 +545,8 @@ class Engine(aiortc.RTCPeerConnection):
 
     def _dtls_state_changed(self, dtls: aiortc.RTCDtlsTransport) -> None:
         self._dtls_changed()
+        if dtls.state == "closed" and self.sctp is not None and self.sctp.transport is dtls:
+            _now(self.sctp.stop())  # the association has nobody left to tell
         if dtls.state == "connected":  # aiortc lets pass what was negotiated during the handshake
             task = asyncio.ensure_future(self._RTCPeerConnection__connect())
             self._connecting.add(task)

@@ -6,12 +6,17 @@ told. The rules, which are those of the W3C as both browsers follow them:
 
 1. A channel of ours is connecting, and becomes open in the task that fires ``open``. One that the remote side has made
    is open when ``datachannel`` is fired; ``open`` follows in the next task.
-2. close() makes it closing at once, and fires nothing. If the remote side closes it, ``closing`` is fired; also if the
-   association ends under an open channel. ``close`` is fired when it is closed.
+2. close() makes it closing at once, and fires nothing. If the remote side closes it, ``closing`` is fired. ``close`` is
+   fired when it is closed.
 3. Messages are handed over while the channel is open, and are lost otherwise. Those that are waiting for their task
    share it: a connection has one task a turn, and a datagram may hold many messages.
 4. A message says as much as the acknowledgement of the channel that it comes through (RFC 8832, section 6).
-5. When the connection is closed, ``close`` is fired, though no other event is.
+5. When the association ends, all channels are closed at once, whatever they were, and ``close`` is fired. If it ended
+   with an error (see _association.py), ``error`` is fired before that, in the same task, and the channel is closed
+   already. No ``closing``: Chromium fires it, Firefox does not, and the text has it for the closing procedure only.
+6. When the connection is closed, ``close`` is fired, though no other event is.
+
+aiortc's own ``error`` is another one: its listeners, those that were added with ``on()``, get what listeners raise.
 """
 
 from __future__ import annotations
@@ -22,8 +27,8 @@ from typing import Any
 
 import aiortc
 
-from ._errors import ArgumentTypeError, InvalidStateError, NotSupportedError, translated
-from ._events import Event, EventTarget, MessageEvent, event_handler
+from ._errors import ArgumentTypeError, InvalidStateError, NotSupportedError, RTCError, translated
+from ._events import Event, EventTarget, MessageEvent, RTCErrorEvent, event_handler
 from ._tasks import TaskQueue
 from ._webidl import enforced, usv_string
 
@@ -35,7 +40,9 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
     """A channel for messages, texts or bytes, as a browser has it; given by createDataChannel and ``datachannel``.
 
     It has the browser's events beside aiortc's ``on()``, whose listeners are called first, with what aiortc hands over.
-    Listeners may be ``async``; what they raise is reported. An ``error`` is never fired: aiortc tells of none.
+    Listeners may be ``async``; what they raise is reported, and given to the listeners that ``on("error")`` has added,
+    as with aiortc. The browser's ``error``, an :class:`RTCErrorEvent`, is fired before ``close`` if the remote side has
+    aborted the association, as it does when its connection is closed, or does not answer any more.
     """
 
     onbufferedamountlow = event_handler("bufferedamountlow")
@@ -48,6 +55,7 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
     _tasks: TaskQueue  # those of the connection
     _told: str  # the state of which aiortc told last, which may be ahead of what users see
     _messages: deque[str | bytes]  # those that wait for the task in which they are handed over
+    _failure: RTCError | None  # with what the association has ended; set once, before the channel is told
 
     @property
     def binaryType(self) -> str:
@@ -110,6 +118,8 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
             case "bufferedamountlow":
                 self._tasks.post(partial(self._hand_over, Event(event)))
             case "open" | "close":  # in a task already: _change() was called there
+                if event == "close" and self._failure is not None and not self._tasks.closed:
+                    self._fire(RTCErrorEvent("error", error=self._failure))
                 self._hand_over(Event(event))
             case "error":  # a listener has failed, which nobody need listen to
                 self._report(given[0], "a listener")
@@ -131,8 +141,6 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
     def _enter(self, state: str) -> None:
         if _rank(state) <= _rank(self.readyState):  # close() was faster
             return
-        if state == "closed" and self.readyState == "open":
-            self._enter("closing")
         self._change(state)
         if state == "closing":
             self._fire(Event("closing"))
@@ -157,6 +165,7 @@ def begin(channel: RTCDataChannel, tasks: TaskQueue) -> None:
     channel._tasks = tasks
     channel._told = channel.readyState
     channel._messages = deque()
+    channel._failure = None
 
 
 def announce(channel: RTCDataChannel) -> None:
@@ -169,6 +178,13 @@ def tell(channel: RTCDataChannel, state: str) -> None:
     if _rank(state) > _rank(channel._told):
         channel._told = state
         channel._tasks.post(partial(channel._enter, state))
+
+
+def lose(channel: RTCDataChannel, failure: RTCError | None) -> None:
+    """The association has ended, and that was a *failure*, or none. A channel that was closed before has not failed."""
+    if channel._told != "closed":
+        channel._failure = failure
+    tell(channel, "closed")
 
 
 def end(channel: RTCDataChannel) -> None:

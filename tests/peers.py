@@ -12,7 +12,7 @@ from typing import Any
 import aiortc
 import av
 
-from peer import Event, RTCPeerConnection
+from peer import Event, RTCDataChannel, RTCPeerConnection
 from peer._timing import shortened
 
 BRISK = {"consent_interval": 0.02, "consent_answer": 0.01}  # what is lost is noticed at once
@@ -105,6 +105,40 @@ async def connect_once(offerer: RTCPeerConnection, answerer: RTCPeerConnection) 
         await peer.gathering_complete()
         peer.remove_all_listeners("icecandidate")
     return channel
+
+
+def heard(channel: RTCDataChannel, type: str) -> asyncio.Future[Any]:
+    """Done with the next event of *type* at *channel*."""
+    happened = asyncio.get_running_loop().create_future()
+    channel.addEventListener(type, happened.set_result, once=True)
+    return happened
+
+
+@asynccontextmanager
+async def two_channels(
+    **options: Any,
+) -> AsyncIterator[tuple[RTCDataChannel, RTCDataChannel, RTCPeerConnection, RTCPeerConnection]]:
+    """A channel, open on both sides, and their connections."""
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        opened = asyncio.get_running_loop().create_future()
+
+        def found(event: Any) -> None:
+            if event.channel.label == "second":
+                event.channel.onopen = lambda open_: opened.set_result(open_.target)
+
+        answerer.addEventListener("datachannel", found)
+        ours = offerer.createDataChannel("second", **options)
+        await heard(ours, "open")
+        theirs = await opened
+        theirs.onopen = None
+        yield ours, theirs, offerer, answerer
+
+
+def logging(channel: RTCDataChannel, log: list[str], name: str = "") -> None:
+    """Log all events of *channel*, with its state."""
+    for type in ("open", "message", "bufferedamountlow", "closing", "close", "error"):
+        channel.addEventListener(type, lambda event: log.append(f"{name}{event.type} {channel.readyState}"))
 
 
 def opened_by(peer: RTCPeerConnection) -> Any:

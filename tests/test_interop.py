@@ -10,7 +10,7 @@ import contextlib
 import re
 
 import pytest
-from peers import Log, Tone, next_event, open_peers
+from peers import Log, Tone, heard, logging, next_event, open_peers
 
 PREPARE = """
     const pc = state.pc = new RTCPeerConnection();
@@ -201,6 +201,58 @@ async def test_the_page_closes_and_we_notice(page):
         await page.evaluate("state.channel.close(); state.pc.close();")
         await gone
         assert peer.signalingState == "stable"
+
+
+LISTEN = """
+    const ends = state.ends = [];
+    state.channel.addEventListener("error", ({error}) => {
+        ends.push(error.name, error.errorDetail, error.sctpCauseCode, error.message);
+    });
+    state.closed = new Promise((resolve) => state.channel.addEventListener("close", resolve));
+    state.closed.then(() => ends.push("closed"));
+"""
+
+
+async def test_a_page_that_closes_its_connection_is_an_error_to_us(browser, page):
+    async with open_peers(None) as (peer,):
+        signaling, channel, _ = await connect(peer, page, page_offers=False, audio=False)
+        await signaling.complete()
+        log, failed, closed = [], heard(channel, "error"), heard(channel, "close")
+        logging(channel, log)
+        await page.evaluate("state.pc.close();")
+        await closed
+        error = (await failed).error
+        assert (error.errorDetail, error.sctpCauseCode) == ("sctp-failure", 12)
+        assert "Close called" in error.message
+        first = ["closing closing"] if browser.name == "firefox" else []  # it resets the streams before it aborts
+        assert log == [*first, "error closed", "close closed"]
+
+
+async def test_a_page_hears_the_same_of_our_close_as_of_a_browsers(browser, page):
+    async with open_peers(None) as (peer,):
+        signaling, _, _ = await connect(peer, page, page_offers=False, audio=False)
+        await signaling.complete()
+        await page.evaluate(LISTEN)
+        await peer.close()
+        ends = await page.evaluate("await state.closed; return state.ends;")
+        error = ["OperationError", "sctp-failure", 12, "User-Initiated Abort, reason=the connection was closed"]
+        assert ends == [*(error if browser.name == "chromium" else []), "closed"]  # Firefox fires no error
+        await page.evaluate("state.pc.close();")
+
+
+async def test_a_channel_that_is_closed_is_no_error_on_either_side(page):
+    async with open_peers(None) as (peer,):
+        signaling, channel, _ = await connect(peer, page, page_offers=False, audio=False)
+        await signaling.complete()
+        await exchange(channel)
+        log, closed = [], heard(channel, "close")
+        logging(channel, log)
+        await page.evaluate(LISTEN)
+        channel.close()
+        await closed
+        assert log == ["close closed"]
+        assert await page.evaluate("await state.closed; return state.ends;") == ["closed"]
+        await page.evaluate("state.pc.close();")
 
 
 @pytest.mark.parametrize("restarter", ["page", "Python"])

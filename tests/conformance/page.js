@@ -103,7 +103,11 @@ class Peer {
 
   watch(channel) {
     this.channels.push(channel);
-    for (const type of CHANNEL_EVENTS) channel.addEventListener(type, () => note(this.name, type, channel.label));
+    for (const type of CHANNEL_EVENTS) {
+      channel.addEventListener(type, ({ error }) => {
+        note(this.name, type, error ? `${channel.label} ${error.errorDetail}` : channel.label);
+      });
+    }
     channel.addEventListener("message", ({ data }) => note(this.name, "message", data));
   }
 
@@ -211,6 +215,7 @@ const LEADING = {
         const made = new window[name](...given);
         outcome = "returned";
         if (name === "RTCIceCandidate") outcome = attributes(made);
+        if (name === "RTCError") outcome = ERROR_ATTRIBUTES.map((each) => made[each]).map(String).join(" ").trim();
         if (made.close) made.close();
       } catch (error) {
         outcome = `threw ${nameOf(error)}`;
@@ -297,6 +302,10 @@ function take([name, ...given]) {
   const outcome = peers[who].call(verb, given);
   return outcome instanceof Promise ? outcome.then(tell) : tell(outcome);
 }
+
+const ERROR_ATTRIBUTES = [
+  "name", "errorDetail", "sdpLineNumber", "sctpCauseCode", "receivedAlert", "sentAlert", "message",
+];
 
 function attributes(candidate) {
   const names = [

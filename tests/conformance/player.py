@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import peer as package
-from peer import RTCIceCandidate, RTCPeerConnection
+from peer import RTCError, RTCErrorEvent, RTCIceCandidate, RTCPeerConnection
 
 STATES = ("signalingState", "iceGatheringState", "iceConnectionState", "connectionState")
 EVENTS = (
@@ -32,6 +32,7 @@ ATTRIBUTES = (
     *("foundation", "component", "priority", "address", "protocol", "port", "type", "tcpType", "relatedAddress"),
     *("relatedPort", "candidate", "sdpMid", "sdpMLineIndex", "usernameFragment", "relayProtocol", "url"),
 )
+ERROR_ATTRIBUTES = ("name", "errorDetail", "sdpLineNumber", "sctpCauseCode", "receivedAlert", "sentAlert", "message")
 
 Step = Sequence[Any]
 Outcome = str | Awaitable[str]
@@ -174,6 +175,8 @@ class Player:
             else:
                 if isinstance(made, RTCIceCandidate):
                     outcome = {name: getattr(made, name) for name in ATTRIBUTES} | {"toJSON": made.toJSON()}
+                if isinstance(made, RTCError):
+                    outcome = " ".join(_in_javascript(getattr(made, name)) for name in ERROR_ATTRIBUTES).strip()
                 if isinstance(made, RTCPeerConnection):
                     await made.close()
             self.note("A", "row", row, given=given, outcome=outcome)
@@ -309,7 +312,7 @@ class Peer:
     def _watch(self, channel: Any) -> None:
         self.channels.append(channel)
         for type in CHANNEL_EVENTS:
-            channel.addEventListener(type, lambda event: self._note(event.type, channel.label))
+            channel.addEventListener(type, lambda event: self._note(event.type, _told(channel, event)))
         channel.addEventListener("message", lambda event: self._note("message", event.data))
 
     def _watch_transports(self) -> None:
@@ -398,8 +401,14 @@ def features() -> list[str]:
     return [name for name, is_there in there.items() if is_there]
 
 
+def _told(channel: Any, event: Any) -> str:
+    return f"{channel.label} {event.error.errorDetail}" if isinstance(event, RTCErrorEvent) else channel.label
+
+
 def _in_javascript(value: Any) -> str:
-    return {None: "null", True: "true", False: "false"}.get(value, str(value))
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _awaitable(value: Any) -> Awaitable[Any]:
