@@ -86,6 +86,7 @@ class Media(NamedTuple):
 
     @property
     def dtls_state(self) -> str:
+        """An RTCDtlsTransportState."""
         # aiortc calls a transport failed that was stopped while it was started.
         return "closed" if self.agent.state == "closed" else self.dtls.state
 
