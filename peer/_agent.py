@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import secrets
 from collections.abc import Sequence
 
@@ -287,8 +286,7 @@ class Agent:
             raise ConnectionError("the ICE agent was closed")
         if self._selected is not None:
             # Lost consent is to DTLS a network that loses packets, until another pair is nominated.
-            with contextlib.suppress(ConnectionError):
-                await self._selected.send(data)
+            self._selected.transmit(data)
 
     async def get_event(self) -> aioice.ConnectionClosed:
         """Return when the agent is closed."""

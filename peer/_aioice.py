@@ -87,7 +87,7 @@ require(
             "switch_role",
         ),
         ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
-        ice.StunProtocol: ("datagram_received", "request", "send_data", "send_stun", "transactions"),
+        ice.StunProtocol: ("datagram_received", "receiver", "request", "send_stun", "transactions"),
         turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol"),
     },
 )
@@ -112,15 +112,13 @@ class Socket(ice.StunProtocol):
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Asyncio calls this with each datagram."""
+        if not isinstance(data, bytes) or data[:1] <= b"\x03":  # STUN (RFC 7983, section 7), or nothing
+            super().datagram_received(data, addr)
+            return
         traffic = self.traffic.get((addr[0], addr[1]))
-        if traffic is not None and isinstance(data, bytes) and data[:1] > b"\x03":  # no STUN (RFC 7983, section 7)
+        if traffic is not None:
             traffic.received(data)
-        super().datagram_received(data, addr)
-
-    async def send_data(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Aioice calls this with each datagram that is no STUN message."""
-        self.traffic[addr].sent(data)
-        await super().send_data(data, addr)
+        self.receiver.data_received(data, 1)
 
     async def request(
         self,
@@ -433,6 +431,13 @@ class Generation(aioice.Connection):
     def failed(self) -> bool:
         """Whether no pair works, and none will."""
         return self._check_list_done and not self._nominated
+
+    def transmit(self, data: bytes) -> None:
+        """Send a datagram on the pair that was nominated; drop it if there is none, or consent to it was lost."""
+        pair = self._nominated.get(1)
+        if pair is not None:
+            _traffic(pair).sent(data)
+            pair.protocol.transport.sendto(data, pair.remote_addr)
 
     def _succeed(self) -> None:
         self._timers.stop_all()

@@ -119,18 +119,20 @@ class Association(aiortc.RTCSctpTransport):
         self._failure = None
         await super().stop()
 
-    async def _receive_chunk(self, chunk: Any) -> None:
-        if chunk.type in (ABORT, ERROR, SHUTDOWN_COMPLETE):
-            otherwise, self._failure = self._failure, ended_by(chunk.type, getattr(chunk, "params", ()))
-            await super()._receive_chunk(chunk)  # it may end now, or not at all
-            self._failure = otherwise
-        else:
-            await super()._receive_chunk(chunk)
+    def _receive_chunk(self, chunk: Any) -> Coroutine[Any, Any, None]:  # not async: this is done for every datagram
+        received = super()._receive_chunk(chunk)
+        return self._end(chunk, received) if chunk.type in (ABORT, ERROR, SHUTDOWN_COMPLETE) else received
 
-    async def _send_chunk(self, chunk: Any) -> None:
+    async def _end(self, chunk: Any, received: Coroutine[Any, Any, None]) -> None:
+        """Let a chunk be *received* that may end the association, or not."""
+        otherwise, self._failure = self._failure, ended_by(chunk.type, getattr(chunk, "params", ()))
+        await received
+        self._failure = otherwise
+
+    def _send_chunk(self, chunk: Any) -> Coroutine[Any, Any, None]:
         if chunk.type == ABORT:
             chunk.params.append(CLOSED_BY_USER)
-        await super()._send_chunk(chunk)
+        return super()._send_chunk(chunk)
 
     def _set_state(self, state: aiortc.RTCSctpTransport.State) -> None:
         if state == self.State.CLOSED:
