@@ -26,6 +26,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
+from collections import deque
 from collections.abc import Sequence
 
 import aioice
@@ -37,6 +38,7 @@ from ._facts import AgentObserver, CheckedPair, LocalCandidate, SelectedPair, Se
 from ._gatherer import Gatherer
 from ._ice_transport import IceTransportSlots
 from ._priorities import Foundations
+from ._promise import Promise
 from ._states import ice_transport_state
 from ._timing import Timing
 
@@ -80,9 +82,10 @@ class Agent:
         # Those older than the selected one: they still receive, until their time is up. The first one is the oldest.
         self._lingering: dict[Generation, asyncio.TimerHandle] = {}
         self._leaving: dict[asyncio.Task[None], Generation] = {}  # those that are being closed
-        self._datagrams: asyncio.Queue[bytes | None] = asyncio.Queue()  # None: there will be no more
-        self._connected = asyncio.Event()  # set when the first pair is nominated, or on closing
-        self._closed = asyncio.Event()  # set on closing
+        self._datagrams: deque[bytes] = deque()  # those that wait for recv()
+        self._receivers: list[asyncio.Future[None]] = []  # those who wait in recv() for the next one; emptied with it
+        self._connected: Promise[None] = Promise("connect")  # resolved when the first pair is nominated, or on closing
+        self._closed: Promise[None] = Promise("get_event")  # resolved on closing
         self._closing: asyncio.Task[None] | None = None  # set on closing; done when the sockets are closed
 
     def _new_generation(self, username: str | None, password: str | None, *, controlling: bool) -> Generation:
@@ -115,7 +118,7 @@ class Agent:
     def gather(self, servers: Sequence[IceServer], relay_only: bool) -> None:
         """Begin to gather, if the newest generation has not begun."""
         newest = self.newest
-        if newest.gathering is None and not self._closed.is_set():
+        if newest.gathering is None and not self._closed.done():
             newest.relay_only = relay_only
             newest.gathering = newest.spawn(Gatherer(newest, servers, self._foundations, self._timing).run())
 
@@ -159,7 +162,7 @@ class Agent:
         selected one that we have not, and send over it.
         """
         newest = self.newest
-        if newest is self._negotiated or newest.remote_password is None or self._closed.is_set():
+        if newest is self._negotiated or newest.remote_password is None or self._closed.done():
             return
         self._negotiated = newest
         for generation in self._generations[:-1]:
@@ -268,21 +271,23 @@ class Agent:
 
     async def connect(self) -> None:
         """Return when a pair is nominated. Raises ConnectionError when closed."""
-        await self._connected.wait()
-        if self._closed.is_set():
+        await self._connected
+        if self._closed.done():
             raise ConnectionError("the ICE agent was closed")
 
     async def recv(self) -> bytes:
         """Return the next datagram, from whichever generation. Raises ConnectionError when closed."""
-        datagram = await self._datagrams.get()
-        if datagram is None:
-            self._datagrams.put_nowait(None)  # for the next caller
-            raise ConnectionError("the ICE agent was closed")
-        return datagram
+        while not self._datagrams:
+            if self._closed.done():
+                raise ConnectionError("the ICE agent was closed")
+            arrival = asyncio.get_running_loop().create_future()
+            self._receivers.append(arrival)
+            await arrival
+        return self._datagrams.popleft()
 
     async def send(self, data: bytes) -> None:
         """Send a datagram over the selected generation; drop it while there is none that works."""
-        if self._closed.is_set():
+        if self._closed.done():
             raise ConnectionError("the ICE agent was closed")
         if self._selected is not None:
             # Lost consent is to DTLS a network that loses packets, until another pair is nominated.
@@ -290,18 +295,18 @@ class Agent:
 
     async def get_event(self) -> aioice.ConnectionClosed:
         """Return when the agent is closed."""
-        await self._closed.wait()
+        await self._closed
         return aioice.ConnectionClosed()
 
     async def close(self) -> None:
         """Close all generations. Goes on when the caller is cancelled; every caller waits for the end."""
         if self._closing is None:
             self.state = "closed"
-            self._closed.set()
-            self._connected.set()
+            self._closed.resolve(None)
+            self._connected.resolve(None)
             for generation in list(self._lingering):
                 self._dismiss(generation)
-            self._datagrams.put_nowait(None)
+            self._wake_receivers()
             self._closing = asyncio.get_running_loop().create_task(self._shut_down())
         await asyncio.shield(self._closing)
 
@@ -337,14 +342,14 @@ class Agent:
     def selected(self, generation: Generation) -> None:
         """See Observer."""
         # It may still nominate while it lingers, or while the ones before it are closed.
-        if generation not in self._generations or self._closed.is_set():
+        if generation not in self._generations or self._closed.done():
             return
         older = self._generations[: self._generations.index(generation)]
         self._selected, self._heard = generation, True
         del self._generations[: len(older)]
         for each in older:
             self._linger(each)
-        self._connected.set()
+        self._connected.resolve(None)
         self._derive_state(generation.selected_pair)
 
     def heard(self, generation: Generation, heard: bool) -> None:
@@ -366,7 +371,15 @@ class Agent:
 
     def datagram_received(self, data: bytes) -> None:
         """See Observer."""
-        self._datagrams.put_nowait(data)
+        self._datagrams.append(data)
+        if self._receivers:
+            self._wake_receivers()
+
+    def _wake_receivers(self) -> None:
+        for arrival in self._receivers:
+            if not arrival.done():  # else who waited was cancelled
+                arrival.set_result(None)
+        self._receivers.clear()
 
     def _derive_state(self, pair: SelectedPair | None = None) -> None:
         if self.state == "closed":

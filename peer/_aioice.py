@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -187,7 +187,7 @@ class Generation(aioice.Connection):
             expired=self._lose_pair,
         )
         # The consent checks under way, oldest first: where they were sent, and their transaction.
-        self._consent_checks: deque[tuple[ice.StunProtocol, bytes]] = deque()
+        self._consent_checks: list[tuple[ice.StunProtocol, bytes]] = []
         # "check" while there is something to check, "patience" (the PAC timer), and "silence": see add_silent().
         self._timers = Timers()
         self._work: set[asyncio.Task[None]] = set()  # see spawn()
@@ -461,7 +461,7 @@ class Generation(aioice.Connection):
         socket.transactions[request.transaction_id] = check  # type: ignore[assignment]
         socket.send_stun(request, self.pair.remote_addr)
         if len(self._consent_checks) > CONSENT_CHECKS:
-            asked, identifier = self._consent_checks.popleft()
+            asked, identifier = self._consent_checks.pop(0)
             del asked.transactions[identifier]
 
     def _lose_pair(self) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from ._aioice import host_addresses
 from ._connection import RTCPeerConnection, transports_of
+from ._promise import Promise
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,12 @@ async def watch_interfaces(pc: RTCPeerConnection, *, interval: float = 1.0) -> N
         del watched
 
 
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Wait for *event*, at most so many seconds; return whether it is set."""
+async def _within(seconds: float, end: Promise[None]) -> bool:
+    """Wait for *end*, at most so many seconds; return whether it has come."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await event.wait()
-    return event.is_set()
+            await end
+    return end.done()
 
 
 def _addresses() -> frozenset[str]:

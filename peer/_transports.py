@@ -25,6 +25,7 @@ from ._facts import UNREACHABLE, LocalCandidate, SelectedPair, ServerError
 from ._gathering import Announce, ConnectionState, Gathering, Step, TransportState, Write
 from ._ice_transport import IceTransportSlots, RTCIceCandidatePair, to_nobody
 from ._priorities import Foundations
+from ._promise import Promise
 from ._states import connection_state, ice_connection_state
 from ._stats import transport_entries
 from ._tasks import TaskQueue
@@ -49,7 +50,7 @@ class Transports:
         self.gathering = Gathering()  # changes with what the agents find
         self.ice_connection_state = "new"  # changes with the states of the ICE transports, and in close()
         self.connection_state = "new"  # changes with the states of the ICE and DTLS transports, and in close()
-        self.closed = asyncio.Event()  # set in close()
+        self.closed: Promise[None] = Promise("close")  # resolved in close()
         self.on_complete: list[Callable[[], None]] = []  # called, and emptied, when gathering is complete
         self.configuration = configuration  # changes with setConfiguration
         self._foundations = Foundations()
@@ -239,7 +240,7 @@ class Transports:
     def close(self) -> None:
         """Enter the last state; nothing is fired."""
         self.ice_connection_state = self.connection_state = "closed"
-        self.closed.set()
+        self.closed.resolve(None)
         for media in self._media().values():
             media.agent.slots.state = "closed"
             media.agent.slots.fire = to_nobody
