@@ -23,6 +23,7 @@ from ._errors import (
 )
 from ._events import (
     Event,
+    MediaStreamTrackEvent,
     MessageEvent,
     RTCDataChannelEvent,
     RTCErrorEvent,
@@ -32,6 +33,7 @@ from ._events import (
 )
 from ._ice_transport import RTCIceCandidatePair, RTCIceTransport
 from ._interfaces import watch_interfaces
+from ._media_stream import MediaStream
 
 __version__ = "0.1.0"
 
@@ -41,6 +43,8 @@ __all__ = [
     "InvalidAccessError",
     "InvalidModificationError",
     "InvalidStateError",
+    "MediaStream",
+    "MediaStreamTrackEvent",
     "MessageEvent",
     "NotSupportedError",
     "OperationError",

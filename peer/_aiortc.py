@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 import aiortc
 from aiortc import sdp
-from aiortc.events import RTCTrackEvent
+from aiortc.rtp import AnyRtcpPacket, RtcpByePacket
 from aiortc.stats import RTCTransportStats
 
 from ._agent import Agent
@@ -30,11 +30,11 @@ from ._ice_transport import RTCIceTransport
 from ._negotiation import TransceiverState
 from ._numbers import Numbers, identifiers, number_codecs, number_extensions, payload_types
 from ._tasks import TaskQueue
-from ._transceiver import RECEIVING, Transceiver
+from ._transceiver import RECEIVING, Sender, Transceiver
 from ._upstream import require
 
 T = TypeVar("T")
-Carrier = aiortc.RTCRtpTransceiver | aiortc.RTCSctpTransport  # what an m-line describes
+Carrier = Transceiver | aiortc.RTCSctpTransport  # what an m-line describes
 
 require(
     "aiortc",
@@ -62,6 +62,7 @@ require(
         aiortc.RTCDtlsTransport: ("_get_stats",),
         aiortc.RTCIceGatherer: ("_connection",),
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
+        aiortc.RTCRtpReceiver: ("_handle_rtcp_packet",),
         aiortc.RTCSctpTransport: ("_receive_chunk", "_send_chunk", "_set_state", "State", "mid"),
         aiortc.RTCRtpTransceiver: (
             "_codecs",
@@ -140,6 +141,17 @@ class Association(aiortc.RTCSctpTransport):
         super()._set_state(state)
 
 
+class Receiver(aiortc.RTCRtpReceiver):
+    """A receiver for which a BYE is not the end: who says it may send again (webrtc-pc 9.3).
+
+    A track ends with its transceiver, or with its transport.
+    """
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        if not isinstance(packet, RtcpByePacket):
+            await super()._handle_rtcp_packet(packet)
+
+
 class Engine(aiortc.RTCPeerConnection):
     """An aiortc connection over our agents."""
 
@@ -169,11 +181,9 @@ class Engine(aiortc.RTCPeerConnection):
         self.created_channels = False  # whether there was ever one of ours
         self._channels: WeakKeyDictionary[Channel, None] = WeakKeyDictionary()  # those that somebody has; in order
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
-        self._tracks: list[aiortc.MediaStreamTrack] = []  # found by the description being applied
         self._associated: list[Carrier] = []  # whose m-line is that of the pending offer, and new; emptied with it
         self._made: list[Carrier] = []  # those of them that were made for it; emptied with it
-        self._of_tracks: set[aiortc.RTCRtpTransceiver] = set()  # those that addTrack() made; grows
-        self.on("track", self._tracks.append)
+        self._of_tracks: set[Transceiver] = set()  # those that addTrack() made; grows
         self.on("datachannel", self._found_channel)
 
     # Descriptions
@@ -195,7 +205,7 @@ class Engine(aiortc.RTCPeerConnection):
             if agent.unheard_of and known is not None and media.ice is not None:
                 # The others may have been restarted since it was made.
                 media.ice.usernameFragment, media.ice.password = known.local_username, known.local_password
-            codecs, headers = negotiated[carrier] if isinstance(carrier, aiortc.RTCRtpTransceiver) else ([], [])
+            codecs, headers = negotiated[carrier] if isinstance(carrier, Transceiver) else ([], [])
             number_codecs(media.rtp.codecs, payload_types(codecs), types)
             number_extensions(media.rtp.headerExtensions, identifiers(headers), extensions)
             if media.kind != "application":
@@ -252,19 +262,15 @@ class Engine(aiortc.RTCPeerConnection):
         for transceiver in left_out:
             transceiver._setCurrentDirection(None)  # type: ignore[arg-type]
 
-    async def apply_remote(
-        self, type: str, text: str, bundle: Sequence[str], rejected: Collection[str]
-    ) -> list[RTCTrackEvent]:
+    async def apply_remote(self, type: str, text: str, bundle: Sequence[str], rejected: Collection[str]) -> None:
         """Hand over the remote description *text*, which has no candidates and no groups.
 
-        The m-lines *bundle* are to share a transport; the *rejected* ones need none. Returns the tracks that came with
-        the description.
+        The m-lines *bundle* are to share a transport; the *rejected* ones need none.
         """
-        self._tracks.clear()
         before = self._carriers
         free = [carrier for carrier in before if carrier.mid is None]
-        transceivers: list[aiortc.RTCRtpTransceiver] = self._RTCPeerConnection__transceivers  # type: ignore[attr-defined]
-        order: dict[aiortc.RTCRtpTransceiver, int] = {}
+        transceivers: list[Transceiver] = self._RTCPeerConnection__transceivers  # type: ignore[attr-defined]
+        order: dict[Transceiver, int] = {}
         try:
             if type == "offer":
                 self._expect(text, {*bundle, *rejected})
@@ -281,12 +287,6 @@ class Engine(aiortc.RTCPeerConnection):
         else:
             self._conclude()
         await self._share(self.together(bundle), rejected)
-        return [
-            RTCTrackEvent(receiver=t.receiver, track=track, transceiver=t)
-            for track in self._tracks
-            for t in self.getTransceivers()
-            if t.receiver.track is track
-        ]
 
     def _conclude(self) -> None:
         """Make the offer current that was answered: aiortc leaves it pending, where it would be taken back."""
@@ -358,7 +358,7 @@ class Engine(aiortc.RTCPeerConnection):
                 transceiver._set_mid(media.rtp.muxId)
                 transceiver._set_mline_index(index)
 
-    def _answering(self, media: sdp.MediaDescription) -> aiortc.RTCRtpTransceiver:
+    def _answering(self, media: sdp.MediaDescription) -> Transceiver:
         """A transceiver for an m-line of a remote offer (RFC 9429, section 5.10).
 
         aiortc takes any that has no m-line. It is to be one that addTrack() made, if the remote side wants to receive;
@@ -456,13 +456,26 @@ class Engine(aiortc.RTCPeerConnection):
             if mid is not None
         }
 
-    def remote_tracks(self) -> dict[str, aiortc.MediaStreamTrack]:
-        """What the m-lines that have a mid receive, by mid."""
-        return {t.mid: t.receiver.track for t in self.getTransceivers() if t.mid is not None and t.receiver.track}
+    def getTransceivers(self) -> list[Transceiver]:  # type: ignore[override]
+        """All transceivers."""
+        return super().getTransceivers()  # type: ignore[return-value]  # they were made transceivers of ours
+
+    def receiving(self) -> dict[str | None, Transceiver]:
+        """The transceivers that have a remote track, by mid."""
+        return {t.mid: t for t in self.getTransceivers() if t.mid is not None and t.receiver.track}
+
+    def streams(self) -> dict[int, tuple[str, ...]]:
+        """The ids of the streams of the tracks that we want to send.
+
+        By the index of the m-line in the description that was created last.
+        """
+        wanted = [t for t in self.getTransceivers() if not t.stopped and t.direction in ("sendrecv", "sendonly")]
+        found = [(t._get_mline_index(), t.sender.stream_ids) for t in wanted]
+        return {index: ids for index, ids in found if index is not None and index >= 0}
 
     def transceiver_states(self) -> list[TransceiverState]:
         """What counts for negotiation of each transceiver."""
-        return [TransceiverState(t.mid, t.stopped, t.direction) for t in self.getTransceivers()]
+        return [TransceiverState(t.mid, t.stopped, t.direction, t.sender.stream_ids) for t in self.getTransceivers()]
 
     def transport_stats(self) -> list[tuple[Agent, RTCTransportStats]]:
         """What aiortc reports of each transport that an m-line uses."""
@@ -473,12 +486,29 @@ class Engine(aiortc.RTCPeerConnection):
             for stats in dtls._get_stats().values()
         ]
 
-    def addTrack(self, track: aiortc.MediaStreamTrack) -> aiortc.RTCRtpSender:
-        """Send *track*; remember the transceiver that does, if it has no m-line or need not have kept it."""
+    def addTrack(self, track: aiortc.MediaStreamTrack, streams: tuple[str, ...] = ()) -> Sender:
+        """Send *track*, which is in *streams*.
+
+        Remember the transceiver that does, if it has no m-line or need not have kept it.
+        """
         known = [transceiver for transceiver in self.getTransceivers() if transceiver not in self._made]
         sender = super().addTrack(track)
+        assert isinstance(sender, Sender)
+        sender.stream_ids = streams
         self._of_tracks.update(t for t in self.getTransceivers() if t.sender is sender and t not in known)
         return sender
+
+    def addTransceiver(
+        self,
+        trackOrKind: str | aiortc.MediaStreamTrack,
+        direction: str = "sendrecv",
+        streams: tuple[str, ...] = (),
+    ) -> Transceiver:
+        """Add a transceiver whose track is in *streams*."""
+        transceiver = super().addTransceiver(trackOrKind, direction)
+        assert isinstance(transceiver, Transceiver)
+        transceiver.sender.stream_ids = streams
+        return transceiver
 
     def remove_track(self, sender: aiortc.RTCRtpSender) -> None:
         """Send nothing any more over *sender*, which is one of ours."""
@@ -521,13 +551,17 @@ class Engine(aiortc.RTCPeerConnection):
         made.__class__ = Association  # aiortc makes its own, and knows no other way
         made._failure, made.ended = unanswered(), self._association_ended
 
-    def _RTCPeerConnection__createTransceiver(self, **options: Any) -> aiortc.RTCRtpTransceiver:
-        made: aiortc.RTCRtpTransceiver = super()._RTCPeerConnection__createTransceiver(**options)  # type: ignore[misc]
-        made.__class__ = Transceiver  # aiortc makes its own, and knows no other way
-        made.changed = self._transceiver_changed  # type: ignore[attr-defined]
-        if self._is_closed(_transport(made)):  # aiortc lets it share one whose m-lines were all rejected
-            _move(made, self._RTCPeerConnection__createDtlsTransport())
-        return made
+    def _RTCPeerConnection__createTransceiver(self, **options: Any) -> Transceiver:
+        made = super()._RTCPeerConnection__createTransceiver(**options)  # type: ignore[misc]
+        # aiortc makes its own, and knows no other way.
+        made.__class__, made.sender.__class__, made.receiver.__class__ = Transceiver, Sender, Receiver
+        transceiver: Transceiver = made
+        sender = transceiver.sender
+        transceiver.changed = sender.changed = self._transceiver_changed
+        sender.tasks, sender.stream_ids = self._tasks, ()
+        if self._is_closed(_transport(transceiver)):  # aiortc lets it share one whose m-lines were all rejected
+            _move(transceiver, self._RTCPeerConnection__createDtlsTransport())
+        return transceiver
 
     def _RTCPeerConnection__createDtlsTransport(self) -> aiortc.RTCDtlsTransport:
         dtls: aiortc.RTCDtlsTransport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]

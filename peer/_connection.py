@@ -17,8 +17,10 @@ from ._data_channel import RTCDataChannel
 from ._description import Description, RTCSessionDescription, description_init
 from ._errors import ArgumentTypeError, InvalidAccessError, InvalidStateError, NotSupportedError, translated
 from ._events import EventTarget, event_handler
+from ._media_stream import MediaStream, stream_ids
 from ._promise import Promise, promised, rejected, resolved
 from ._session import Session
+from ._transceiver import Sender, Transceiver
 from ._transports import Transports
 from ._webidl import members as _members
 
@@ -332,14 +334,18 @@ class RTCPeerConnection(EventTarget):
         self._session.update_negotiation_needed()
         return channel
 
-    def addTrack(self, track: aiortc.MediaStreamTrack, *streams: object) -> aiortc.RTCRtpSender:
-        """Send *track* (webrtc-pc 5.1). aiortc has no streams: they are ignored.
+    def addTrack(self, track: aiortc.MediaStreamTrack, *streams: MediaStream) -> Sender:
+        """Send *track* (webrtc-pc 5.1), which on the other side will be in *streams*; in none if there are none.
 
-        Raises InvalidStateError once closed, and InvalidAccessError if the track is being sent already.
+        The sender that is returned can change them: ``sender.setStreams(...)``.
+
+        Raises TypeError for what is no track or no stream, InvalidStateError once closed, and InvalidAccessError if the
+        track is being sent already.
         """
+        ids = stream_ids(streams)
         self._assert_open()
         with translated(ArgumentTypeError):
-            sender = self._session.engine.addTrack(track)
+            sender = self._session.engine.addTrack(track, ids)
         self._session.update_negotiation_needed()
         return sender
 
@@ -355,11 +361,11 @@ class RTCPeerConnection(EventTarget):
 
     def addTransceiver(
         self, trackOrKind: str | aiortc.MediaStreamTrack, init: Any = None, **members: Any
-    ) -> aiortc.RTCRtpTransceiver:
-        """Add a transceiver (webrtc-pc 5.1): ``{"direction": ...}``, keywords, or the direction as aiortc takes it.
+    ) -> Transceiver:
+        """Add a transceiver (webrtc-pc 5.1): ``{"direction": ..., "streams": [...]}`` or keywords.
 
-        aiortc has no streams: they are ignored. Raises InvalidStateError once closed, TypeError for a kind or a
-        direction that does not exist, and NotSupportedError for sendEncodings.
+        The direction alone, as aiortc takes it, works too. Raises InvalidStateError once closed, TypeError for a kind,
+        a direction or a stream that is none, and NotSupportedError for sendEncodings.
         """
         self._assert_open()
         given = {"direction": init} if isinstance(init, str) else _members(init, _TRANSCEIVER_MEMBERS, "init")
@@ -368,20 +374,21 @@ class RTCPeerConnection(EventTarget):
             raise ArgumentTypeError(f"a transceiver has no option {unknown}")
         if given.get("sendEncodings"):
             raise NotSupportedError("sendEncodings are not supported")
+        direction, streams = str(given.get("direction", "sendrecv")), stream_ids(given.get("streams", ()))
         with translated(ArgumentTypeError):
-            transceiver = self._session.engine.addTransceiver(trackOrKind, str(given.get("direction", "sendrecv")))
+            transceiver = self._session.engine.addTransceiver(trackOrKind, direction, streams)
         self._session.update_negotiation_needed()
         return transceiver
 
-    def getSenders(self) -> list[aiortc.RTCRtpSender]:
+    def getSenders(self) -> list[Sender]:
         """The senders of all transceivers."""
-        return self._session.engine.getSenders()
+        return [transceiver.sender for transceiver in self.getTransceivers()]
 
     def getReceivers(self) -> list[aiortc.RTCRtpReceiver]:
         """The receivers of all transceivers."""
         return self._session.engine.getReceivers()
 
-    def getTransceivers(self) -> list[aiortc.RTCRtpTransceiver]:
+    def getTransceivers(self) -> list[Transceiver]:
         """All transceivers."""
         return self._session.engine.getTransceivers()
 

@@ -12,13 +12,15 @@ again from a model of it: whatever it contains that nobody here understands stay
 5. A section carries the generation whose ufrag it names; an ``a=ice-ufrag`` before the first m= line speaks for the
    sections without one of their own (RFC 8839, section 5.4). The same holds for ``a=ice-options``.
 6. A section without ``a=mid`` gets a mid all the same, to be known by. It is not written into the text.
+7. The engine puts every track in one stream of its own invention. Where we want to send, the streams that are meant
+   are named instead, an ``a=msid`` line for each, or ``-`` for none; elsewhere none is (RFC 9429, section 5.2.1).
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import aiortc
@@ -122,6 +124,7 @@ class Section:
         self.direction = next((name for name in DIRECTIONS if name in defaults), "sendrecv")  # never changes
         self.trickle = "trickle" in defaults.get("ice-options", "").split()  # never changes
         self.streams: list[str] = []  # the ids in its a=msid lines, each once; never changes
+        self.has_msid = False  # whether it has an a=msid line, which may name no stream; never changes
         # True once the section has a=end-of-candidates, or from the start if the session has (RFC 8840, section 4.3).
         self.ended = "end-of-candidates" in defaults
         self.candidates: list[str] = []  # those the text came with, as "candidate:..."; never changes
@@ -137,6 +140,11 @@ class Section:
         """Whether the side that wrote it sends media."""
         return not self.rejected and self.direction in ("sendrecv", "sendonly")
 
+    @property
+    def receives(self) -> bool:
+        """Whether the side that wrote it wants to receive media."""
+        return not self.rejected and self.direction in ("sendrecv", "recvonly")
+
     def _read(self, line: str) -> None:
         name, _, value = line.strip().removeprefix("a=").partition(":")
         match name:
@@ -150,8 +158,10 @@ class Section:
                 self.trickle = self.trickle or "trickle" in value.split()
             case "sendrecv" | "sendonly" | "recvonly" | "inactive":
                 self.direction = name
-            case "msid" if (id := value.split(" ")[0]) not in ("-", *self.streams):
-                self.streams.append(id)
+            case "msid":
+                self.has_msid = True
+                if (id := value.split(" ")[0]) not in ("", "-", *self.streams):
+                    self.streams.append(id)
             case "bundle-only":
                 self.rejected = False
             case "candidate":
@@ -344,3 +354,19 @@ def trickling(sdp: str) -> str:
     text = re.sub(r"(?m)^(m=\S+) (?!0 )\d+ ", r"\1 9 ", text)
     start = text.find("\nm=") + 1 or len(text)
     return f"{text[:start]}a=ice-options:trickle\r\n{text[start:]}"
+
+
+def associated(sdp: str, streams: Mapping[int, Sequence[str]]) -> str:
+    """The engine's *sdp*, in which our tracks are in these *streams*: their ids, by the index of the m-line.
+
+    No stream is named by the m-lines that are not among them.
+    """
+
+    def named(ids: Sequence[str]) -> Callable[[re.Match[str]], str]:
+        return lambda line: "".join(f"a=msid:{id} {line[1]}\r\n" for id in ids)
+
+    session, *sections = re.split(r"(?m)^(?=m=)", sdp)
+    for index, section in enumerate(sections):
+        ids = (streams[index] or ["-"]) if index in streams else []
+        sections[index] = re.sub(r"(?m)^a=msid:\S+ ([^\r\n]*)\r\n", named(ids), section)
+    return "".join([session, *sections])

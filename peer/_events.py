@@ -20,12 +20,12 @@ from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCRtpTransceiver
 from ._candidate import RTCIceCandidate
 from ._eager import begin
 from ._errors import ArgumentTypeError, RTCError
-from ._media_stream import MediaStream
 from ._promise import Promise
 from ._webidl import dom_string, nullable, unsigned_short, usv_string
 
 if TYPE_CHECKING:
     from ._data_channel import RTCDataChannel
+    from ._media_stream import MediaStream
 
 Listener = Callable[..., Any]
 L = TypeVar("L", bound=Listener)
@@ -138,7 +138,10 @@ class RTCPeerConnectionIceErrorEvent(Event):
 
 
 class RTCTrackEvent(Event):
-    """A ``track`` event: the remote side will send media (webrtc-pc 5.7)."""
+    """A ``track`` event: the remote side will send media (webrtc-pc 5.7).
+
+    The same track is told again when the remote side sends it again, and when it puts it in one more stream.
+    """
 
     def __init__(
         self,
@@ -156,6 +159,7 @@ class RTCTrackEvent(Event):
         self._track: MediaStreamTrack = members["track"]  # never changes
         self._transceiver: RTCRtpTransceiver = members["transceiver"]  # never changes
         self._streams: tuple[MediaStream, ...] = tuple(members["streams"])  # never changes
+        self._repeated = False  # changes once, in repeated()
 
     @property
     def receiver(self) -> RTCRtpReceiver:
@@ -176,6 +180,34 @@ class RTCTrackEvent(Event):
     def transceiver(self) -> RTCRtpTransceiver:
         """The transceiver that :attr:`receiver` belongs to."""
         return self._transceiver
+
+
+def repeated(event: RTCTrackEvent) -> RTCTrackEvent:
+    """The *event*, as one for a track that was told before: listeners registered with on() do not get it."""
+    event._repeated = True
+    return event
+
+
+class MediaStreamTrackEvent(Event):
+    """An ``addtrack`` or ``removetrack`` event: the remote side has changed a stream (mediacapture-streams 4.2.3)."""
+
+    def __init__(
+        self,
+        type: str,
+        eventInitDict: Mapping[str, Any] | None = None,
+        /,
+        **members: Any,
+    ) -> None:
+        super().__init__(type)
+        members = {**(eventInitDict or {}), **members}
+        if not isinstance(members.get("track"), MediaStreamTrack):
+            raise ArgumentTypeError("a MediaStreamTrackEvent needs a track")
+        self._track: MediaStreamTrack = members["track"]  # never changes
+
+    @property
+    def track(self) -> MediaStreamTrack:
+        """The track that has joined the stream, or has left it."""
+        return self._track
 
 
 class RTCDataChannelEvent(Event):
@@ -247,10 +279,10 @@ class MessageEvent(Event):
 class _Registration:
     """One listener for one type of event."""
 
-    def __init__(self, listener: Listener, once: bool, arguments: Callable[[Event], tuple[Any, ...]]) -> None:
+    def __init__(self, listener: Listener, once: bool, arguments: Callable[[Event], tuple[Any, ...] | None]) -> None:
         self.listener = listener  # an event handler's is replaced in place, so that it keeps its turn
         self.once = once
-        self.arguments = arguments  # what the listener is called with
+        self.arguments = arguments  # what the listener is called with; None if it is not called
         self.removed = False  # True once removed, also for a dispatch that is under way
 
     def same_as(self, other: _Registration) -> bool:
@@ -262,15 +294,18 @@ def _the_event(event: Event) -> tuple[Any, ...]:
     return (event,)
 
 
-def _as_aiortc(event: Event) -> tuple[Any, ...]:
-    """What aiortc hands to listeners registered with on(): the bare track or channel, nothing with a state change."""
+def _as_aiortc(event: Event) -> tuple[Any, ...] | None:
+    """What aiortc hands to listeners registered with on(): the bare track or channel, nothing with a state change.
+
+    None where it would not call them: it tells of a track once.
+    """
     match event:
         case RTCTrackEvent():
-            return (event.track,)
+            return None if event._repeated else (event.track,)
         case RTCDataChannelEvent():
             return (event.channel,)
-        case RTCPeerConnectionIceEvent() | RTCPeerConnectionIceErrorEvent():  # the browser's form: aiortc has none
-            return (event,)
+        case RTCPeerConnectionIceEvent() | RTCPeerConnectionIceErrorEvent() | MediaStreamTrackEvent():
+            return (event,)  # the browser's form: aiortc has none
     return ()
 
 
@@ -387,11 +422,12 @@ class EventTarget:
         """Call the listeners of *event*. Never raises."""
         event._target = self
         for registration in list(self._registrations.get(event.type, ())):
-            if registration.removed:
+            arguments = registration.arguments(event)
+            if registration.removed or arguments is None:
                 continue
             if registration.once:
                 self._remove(event.type, registration)
-            self._call(registration.listener, registration.arguments(event), f"a listener for {event.type}")
+            self._call(registration.listener, arguments, f"a listener for {event.type}")
 
     def _call(self, listener: Listener, arguments: tuple[Any, ...], what: str) -> None:
         """Call the user's *listener*, and await what it returns if that can be awaited. Never raises."""

@@ -4,10 +4,9 @@
 2. A data channel was created, and no m-line for data was negotiated yet.
 3. A transceiver is stopped, and its m-line is rejected on neither side; or it is not stopped, and
    - has no m-line yet,
+   - wants to send, and its m-line in the last local description says nothing of streams, or names others,
    - or another direction than was negotiated: offered by one of the two sides, if the last local description was an
      offer; what the offered direction leaves of it, if that was an answer.
-
-aiortc has no streams, so those of a transceiver never differ.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ class TransceiverState:
     mid: str | None
     stopped: bool
     direction: str
+    streams: tuple[str, ...]  # the ids of those that its sender's track is in, in any order
 
 
 def negotiation_needed(
@@ -55,6 +55,10 @@ def _differs(transceiver: TransceiverState, local: Description | None, remote: D
     if transceiver.stopped:
         return ours is not None and not ours.rejected and (theirs is None or not theirs.rejected)
     if local is None or ours is None:
+        return True
+    if transceiver.direction in ("sendrecv", "sendonly") and (
+        not ours.has_msid or sorted(ours.streams) != sorted(transceiver.streams)
+    ):
         return True
     offered = _REVERSED[theirs.direction] if theirs is not None else "inactive"
     if local.type == "offer":

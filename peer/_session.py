@@ -16,8 +16,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-import aiortc.events
-
 from . import _remote
 from ._agent import credentials
 from ._aiortc import Engine
@@ -28,15 +26,15 @@ from ._description import (
     Credentials,
     Description,
     RTCSessionDescription,
+    associated,
     restarting,
     trickling,
     ufrags,
     without_candidates,
 )
-from ._emitters import guard
 from ._errors import InvalidAccessError, InvalidModificationError, OperationError, translated
-from ._events import Event, RTCDataChannelEvent, RTCTrackEvent
-from ._media_stream import RemoteStreams
+from ._events import Event, RTCDataChannelEvent
+from ._media_stream import RemoteTracks
 from ._negotiation import negotiation_needed
 from ._promise import Promise, resolved
 from ._states import implied_type, signaling_state
@@ -65,9 +63,9 @@ class Session:
         self._negotiation_needed = False  # whether users were told so; changes in tasks
         self._check_when_empty = False  # whether that is to be looked at when the chain is empty
         self._was_described = False  # True once a local description was set
-        self._streams = RemoteStreams()  # changes when a remote description is set
         self._fire_at_users = fire
         self._tasks = TaskQueue()
+        self._remote_tracks = RemoteTracks(self._tasks, self._fire)  # changes when a description is set
         self._work: set[asyncio.Task[None]] = set()  # what operations do in parallel
         self._complete: list[Promise[None]] = []  # who waits for gathering to be complete
         self._ended: Promise[None] | None = None  # set in close()
@@ -130,11 +128,11 @@ class Session:
         description = Description(type, init.get("sdp", ""))
         self._check_remote(description, None if glare else self.pending_local)
         if type == "pranswer":  # the engine gets the final one
-            return self._tasks.run("setRemoteDescription", partial(self._set_remote, description, []))
+            return self._tasks.run("setRemoteDescription", partial(self._set_remote, description))
         return self._in_parallel(
             "setRemoteDescription",
             partial(self._yield_to if glare else self._apply_remote, description),
-            partial(self._set_remote, description),
+            lambda _: self._set_remote(description),
         )
 
     def _check_remote(self, description: Description, offer: Description | None) -> None:
@@ -258,6 +256,7 @@ class Session:
     def _create(self, type: str, ice_restart: bool = False) -> RTCSessionDescription:
         with translated():
             text = trickling(self.engine.create_offer() if type == "offer" else self.engine.create_answer())
+        text = associated(text, self.engine.streams())
         if type == "offer" and (ice_restart or self._to_replace & set(ufrags(text))):
             text = restarting(text, *credentials())
         description = Description(type, self._bundled_offer(text) if type == "offer" else self._bundled_answer(text))
@@ -291,7 +290,7 @@ class Session:
             self.engine.hold_offer(_bare(description))
         self.pending_local = description
         self._was_described = True
-        self._negotiated("local", type)
+        self._negotiated("local", description)
         self.transports.described_locally(description)
 
     async def _apply_local_answer(self, answer: Description) -> None:
@@ -303,21 +302,20 @@ class Session:
         self.current_local, self.current_remote = answer, self.pending_remote
         self.pending_local = self.pending_remote = None
         self._was_described = True
-        self._negotiated("local", "answer")
+        self._negotiated("local", answer)
         self.transports.described_locally(answer)
 
-    async def _apply_remote(self, description: Description) -> list[aiortc.events.RTCTrackEvent]:
+    async def _apply_remote(self, description: Description) -> None:
         with translated(InvalidAccessError):
             if description.type == "answer":
                 assert self.pending_local is not None
                 await self.engine.apply_local("offer", _bare(self.pending_local))
             bundle = shared(description.named, description.rejected)
-            tracks = await self.engine.apply_remote(description.type, _bare(description), bundle, description.rejected)
+            await self.engine.apply_remote(description.type, _bare(description), bundle, description.rejected)
             if description.type == "answer":
                 await self.engine.stop(description.rejected)
-            return tracks
 
-    def _set_remote(self, description: Description, tracks: list[aiortc.events.RTCTrackEvent]) -> None:
+    def _set_remote(self, description: Description) -> None:
         if description.type != "answer":
             self.pending_remote = description
         else:
@@ -327,29 +325,25 @@ class Session:
         for addition in _remote.contained(description):
             self.transports.heed(addition, description)
             self.transports.note_remote(addition, description)
-        self._associate_streams()
-        self._negotiated("remote", description.type)
-        for found in tracks:
-            guard(found.track)
-            of = {"receiver": found.receiver, "track": found.track, "transceiver": found.transceiver}
-            self._fire(RTCTrackEvent("track", of, streams=self._streams.of(found.track)))
+        self._negotiated("remote", description)
 
     def _roll_back(self, what: str, side: str) -> Promise[None]:
         return self._in_parallel(what, self.engine.take_back, lambda _: self._set_back(side))
 
-    async def _yield_to(self, offer: Description) -> list[aiortc.events.RTCTrackEvent]:
+    async def _yield_to(self, offer: Description) -> None:
         """Both sides have offered at once: take ours back, then apply theirs."""
         await self._roll_back("setRemoteDescription", "local")
-        return await self._apply_remote(offer)
+        await self._apply_remote(offer)
 
     def _set_back(self, side: str) -> None:
         self.pending_local = self.pending_remote = None
-        self._associate_streams()
         self.transports.withdraw(self.current_local, self.current_remote)
-        self._negotiated(side, "rollback")
+        self._negotiated(side, None)
 
-    def _negotiated(self, side: str, type: str) -> None:
-        state = signaling_state(self.signaling_state, side, type)
+    def _negotiated(self, side: str, description: Description | None) -> None:
+        """*side* has set *description*, or has taken back an offer, if that is None."""
+        state = signaling_state(self.signaling_state, side, description.type if description else "rollback")
+        found = self._remote_tracks.describe(side, description, self.engine.receiving(), state)
         if state == "stable":
             self._last_created = {"offer": "", "answer": ""}
             if self.current_local and not self._to_replace & set(ufrags(self.current_local.value.sdp)):
@@ -362,12 +356,7 @@ class Session:
             self.transports.empty_pool()
             self._negotiation_needed = False
             self.update_negotiation_needed()
-
-    def _associate_streams(self) -> None:
-        described = self.pending_remote or self.current_remote
-        streams = {section.mid: section.streams for section in described.sections if section.sends} if described else {}
-        tracks = self.engine.remote_tracks()
-        self._streams.associate({tracks[mid]: ids for mid, ids in streams.items() if mid in tracks})
+        self._remote_tracks.tell(found)
 
     def _write_remote(self, additions: list[_remote.Addition]) -> None:
         for addition in additions:

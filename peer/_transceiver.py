@@ -1,4 +1,4 @@
-"""The transceiver: aiortc's own, that tells when it needs negotiation."""
+"""The transceiver and its sender: aiortc's own, that tell when they need negotiation, and know streams."""
 
 from __future__ import annotations
 
@@ -6,16 +6,42 @@ from collections.abc import Callable
 
 import aiortc
 
-from ._errors import ArgumentTypeError
+from ._errors import ArgumentTypeError, InvalidStateError
+from ._media_stream import MediaStream, stream_ids
+from ._tasks import TaskQueue
 
 # What is left of a direction where nothing is sent any more.
 RECEIVING = {"sendrecv": "recvonly", "sendonly": "inactive", "recvonly": "recvonly", "inactive": "inactive"}
+
+
+class Sender(aiortc.RTCRtpSender):
+    """A sender that knows the streams its track is in, and tells when they have *changed*."""
+
+    tasks: TaskQueue  # those of the connection
+    changed: Callable[[], None]
+    stream_ids: tuple[str, ...]  # [[AssociatedMediaStreamIds]]; changes with setStreams()
+
+    def setStreams(self, *streams: MediaStream) -> None:
+        """Let the track be in these streams, and in no others, on the other side (webrtc-pc 5.2).
+
+        Needs negotiation. Raises TypeError for what is no stream, and InvalidStateError once the connection is closed.
+        """
+        ids = stream_ids(streams)
+        if self.tasks.closed:
+            raise InvalidStateError("the connection is closed")
+        self.stream_ids = ids
+        self.changed()
 
 
 class Transceiver(aiortc.RTCRtpTransceiver):
     """A transceiver that tells when it has *changed* in a way that needs negotiation."""
 
     changed: Callable[[], None]
+
+    @property
+    def sender(self) -> Sender:
+        """What sends."""
+        return super().sender  # type: ignore[return-value]  # it was made one
 
     @property
     def direction(self) -> str:

@@ -337,3 +337,40 @@ async def test_we_offer_after_the_page_has_and_media_goes_on(page):
                 assert numbers.setdefault(f"extension {number}", meaning) == meaning
         await page.evaluate(PLAYED)
         assert (await received.recv()).samples > 0
+
+
+async def listen(track, frames):
+    """Put the frames of *track* in the queue *frames* as they come."""
+    while True:
+        frames.put_nowait(await track.recv())
+
+
+@pytest.mark.parametrize("who", ["page", "Python"])
+async def test_a_track_that_is_sent_again_is_told_again_and_goes_on(page, who):
+    async with open_peers(None) as (peer,):
+        signaling, channel, track = await connect(peer, page, page_offers=True, audio=True)
+        await exchange(channel)
+        await signaling.complete()
+        received = (await track).track
+        told, frames = [], asyncio.Queue()
+        peer.ontrack = lambda event: told.append(event.track)
+        listening = asyncio.create_task(listen(received, frames))
+        await frames.get()
+        for direction in ("recvonly", "sendrecv") if who == "page" else ("sendonly", "sendrecv"):
+            if who == "page":
+                await page.evaluate("state.pc.getTransceivers()[0].direction = args[0];", direction)
+                await peer.setRemoteDescription(await page.evaluate(OFFER))
+                await peer.setLocalDescription()
+                await page.evaluate("await state.pc.setRemoteDescription(args[0])", peer.localDescription.toJSON())
+            else:
+                peer.getTransceivers()[0].direction = direction
+                await peer.setLocalDescription()
+                await peer.setRemoteDescription(await page.evaluate(ANSWER, peer.localDescription.toJSON()))
+        assert told == [received]
+        await page.evaluate(PLAYED)
+        while not frames.empty():
+            frames.get_nowait()
+        for _ in range(20):  # more than can have been on their way since it was sent no more
+            assert (await frames.get()).samples > 0
+        listening.cancel()
+        await asyncio.wait([listening])

@@ -11,6 +11,7 @@ from peer._description import (
     SDP_TYPES,
     Description,
     RTCSessionDescription,
+    associated,
     description_init,
     restarting,
     sdp_type,
@@ -754,6 +755,68 @@ def test_a_description_without_m_lines_can_say_that_it_trickles_too():
 def test_a_bundle_of_no_m_lines_is_left_out():
     assert trickling("v=0\r\na=group:BUNDLE \r\n") == "v=0\r\na=ice-options:trickle\r\n"
     assert "a=group:BUNDLE 0\r\n" in trickling("v=0\r\na=group:BUNDLE 0\r\nm=audio 9 RTP/AVP 0\r\n")
+
+
+STREAMS = (
+    "v=0\r\na=msid-semantic:WMS *\r\n",
+    "m=audio 9 X 0\r\na=mid:0\r\na=msid:its audio\r\na=x\r\n",
+    "m=application 9 X 0\r\na=mid:1\r\n",
+    "m=video 9 X 0\r\na=mid:2\r\na=msid:its video\r\na=y\r\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("streams", "audio", "video"),
+    [
+        ({}, "", ""),
+        ({0: (), 2: ("one",)}, "a=msid:- audio\r\n", "a=msid:one video\r\n"),
+        ({2: ("one", "t\\2")}, "", "a=msid:one video\r\na=msid:t\\2 video\r\n"),
+        ({0: ("one",), 1: ("one",), 2: ("one",)}, "a=msid:one audio\r\n", "a=msid:one video\r\n"),
+    ],
+)
+def test_the_streams_of_our_tracks_take_the_place_of_the_one_that_the_engine_has_invented(streams, audio, video):
+    expected = "".join(STREAMS).replace("a=msid:its audio\r\n", audio).replace("a=msid:its video\r\n", video)
+    assert associated("".join(STREAMS), streams) == expected
+    sections = Description("offer", expected).sections
+    assert [section.streams for section in sections] == [
+        [] if section.kind == "application" else list(streams.get(index, ())) for index, section in enumerate(sections)
+    ]
+    assert [section.has_msid for section in sections] == [bool(audio), False, bool(video)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "streams"),
+    [
+        ("", []),
+        ("a=msid:one\r\n", ["one"]),
+        ("a=msid:one track\r\n", ["one"]),
+        ("a=msid:two track\r\na=msid:one track\r\na=msid:two track\r\n", ["two", "one"]),
+        ("a=msid:- track\r\n", []),
+        ("a=msid: track\r\n", []),
+        ("a=msid:\r\n", []),
+        ("a=msid-semantic:WMS one\r\n", []),
+    ],
+)
+def test_a_section_names_each_of_its_streams_once(lines, streams):
+    (section,) = Description("offer", f"v=0\r\nm=audio 9 X 0\r\n{lines}").sections
+    assert section.streams == streams
+    assert section.has_msid == ("a=msid:" in lines)
+
+
+@pytest.mark.parametrize(
+    ("direction", "sends", "receives"),
+    [
+        ("", True, True),
+        ("a=sendrecv", True, True),
+        ("a=sendonly", True, False),
+        ("a=recvonly", False, True),
+        ("a=inactive", False, False),
+    ],
+)
+def test_a_section_sends_and_receives_as_its_direction_says_unless_it_is_rejected(direction, sends, receives):
+    for port, accepted in (("9", True), ("0", False)):
+        (section,) = Description("offer", f"v=0\r\nm=audio {port} X 0\r\n{direction}\r\n").sections
+        assert (section.sends, section.receives) == (sends and accepted, receives and accepted)
 
 
 def test_an_end_of_candidates_of_the_session_is_that_of_every_section():

@@ -9,12 +9,14 @@ from peer import OperationError, RTCError, RTCIceCandidate, RTCPeerConnection
 from peer._events import (
     Event,
     EventTarget,
+    MediaStreamTrackEvent,
     RTCDataChannelEvent,
     RTCErrorEvent,
     RTCPeerConnectionIceErrorEvent,
     RTCPeerConnectionIceEvent,
     RTCTrackEvent,
     event_handler,
+    repeated,
 )
 from peer._media_stream import MediaStream
 from peer._promise import Promise
@@ -194,8 +196,17 @@ async def test_a_track_event_has_a_receiver_a_track_and_a_transceiver(objects):
     for event in (RTCTrackEvent("track", members), RTCTrackEvent("track", **members)):
         assert (event.receiver, event.track, event.transceiver) == (transceiver.receiver, track, transceiver)
         assert (event.type, event.streams) == ("track", ())
-    streams = [MediaStream("one"), MediaStream("two")]
+    streams = [MediaStream(), MediaStream()]
     assert RTCTrackEvent("track", members, streams=streams).streams == tuple(streams)
+
+
+def test_a_media_stream_track_event_has_a_track():
+    track = aiortc.AudioStreamTrack()
+    for event in (MediaStreamTrackEvent("addtrack", {"track": track}), MediaStreamTrackEvent("addtrack", track=track)):
+        assert (event.type, event.track) == ("addtrack", track)
+    for given in ({}, {"track": None}, {"track": "one"}):
+        with pytest.raises(TypeError, match="needs a track"):
+            MediaStreamTrackEvent("addtrack", given)
 
 
 async def test_keywords_outrank_the_dictionary_of_a_track_or_data_channel_event(objects):
@@ -649,6 +660,7 @@ async def test_on_hands_over_what_aiortc_does(target, objects):
         "datachannel": RTCDataChannelEvent("datachannel", channel=channel),
         "icecandidate": RTCPeerConnectionIceEvent("icecandidate", candidate=CANDIDATE),
         "icecandidateerror": RTCPeerConnectionIceErrorEvent("icecandidateerror", errorCode=701),
+        "addtrack": MediaStreamTrackEvent("addtrack", track=track),
         "connectionstatechange": Event("connectionstatechange"),
     }
     given = {}
@@ -660,8 +672,21 @@ async def test_on_hands_over_what_aiortc_does(target, objects):
         "datachannel": (channel,),
         "icecandidate": (events["icecandidate"],),
         "icecandidateerror": (events["icecandidateerror"],),
+        "addtrack": (events["addtrack"],),
         "connectionstatechange": (),
     }
+
+
+async def test_on_tells_of_a_track_once_as_aiortc_does(target, log, objects):
+    _, transceiver = objects
+    of = {"receiver": transceiver.receiver, "track": aiortc.AudioStreamTrack(), "transceiver": transceiver}
+    target.addEventListener("track", logging(log, "listener"))
+    target.on("track", lambda track: log.append("on"))
+    target.once("track", lambda track: log.append("once"))
+    target.fire(repeated(RTCTrackEvent("track", of)))
+    assert log == ["listener"]
+    target.fire(RTCTrackEvent("track", of))
+    assert log == ["listener", "listener", "on", "once"]
 
 
 # Async listeners
