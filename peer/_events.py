@@ -375,7 +375,7 @@ class EventTarget:
     def on(self, event: str, f: L) -> L: ...
 
     def on(self, event: str, f: Listener | None = None) -> Any:
-        """Call *f*, or the function this decorates, with what aiortc hands over: ``@pc.on("track")`` gets the track.
+        """Call *f*, or the function this decorates, with what aiortc hands over: ``@pc.on("track")`` gets a track once.
 
         With ``icecandidate``, which aiortc does not have, it gets the event; with a state change, nothing.
         """

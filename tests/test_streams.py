@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import pytest
 from aiortc.mediastreams import MediaStreamError
@@ -386,7 +387,7 @@ async def test_a_track_ends_with_its_transceiver_when_that_is_negotiated():
         assert (await track.recv()).samples > 0
         await offerer.getTransceivers()[0].stop()
         await negotiate(offerer, answerer)
-        with pytest.raises(MediaStreamError):
+        with suppress(MediaStreamError):
             while True:
                 await track.recv()
         assert track.readyState == "ended"

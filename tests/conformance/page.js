@@ -8,6 +8,7 @@ const EVENTS = [
   "connectionstatechange", "icecandidate", "icecandidateerror", "datachannel", "track",
 ];
 const CHANNEL_EVENTS = ["open", "closing", "error", "close"];
+const STREAM_EVENTS = ["addtrack", "removetrack"];
 const TRANSPORT_EVENTS = ["gatheringstatechange", "statechange", "selectedcandidatepairchange"];
 const LINES =
   /^(m=|c=|a=(group|mid|ice-ufrag|ice-options|candidate|end-of-candidates|bundle-only|(send|recv)(recv|only)|inactive)\b)/;
@@ -19,6 +20,7 @@ let waits = []; // those who wait for an entry: {who, words, count, resolve}
 let reactions = []; // steps to take inside an event: {who, words, step}
 let trickling = false;
 const deliveries = []; // candidates that are being added
+const streams = {}; // those that the steps name
 
 function note(who, what, value, more = {}) {
   const peer = peers[who.split(".")[0]];
@@ -36,6 +38,14 @@ function count({ who, words }) {
 
 function nameOf(error) {
   return String(error?.name ?? "Error");
+}
+
+function streamOf(name) {
+  return (streams[name] ??= new MediaStream());
+}
+
+function nameOfStream({ id }) {
+  return Object.keys(streams).find((name) => streams[name].id === id) ?? "unknown";
 }
 
 // The lines of a description that count, or null.
@@ -56,6 +66,7 @@ class Peer {
     this.described = false; // whether the other side was given our description
     this.channels = [];
     this.transports = [];
+    this.watched = new Set(); // remote streams
     for (const type of EVENTS) this.pc.addEventListener(type, (event) => this.hear(event));
   }
 
@@ -72,8 +83,19 @@ class Peer {
     } else if (event.type === "datachannel") {
       this.watch(event.channel);
       note(this.name, event.type, event.channel.label);
+    } else if (event.type === "track") {
+      event.streams.forEach((stream) => this.watchStream(stream));
+      note(this.name, event.type, [event.track.kind, ...event.streams.map(nameOfStream)].join(" "));
     } else {
-      note(this.name, event.type, state ? this.pc[state] : event.track?.kind ?? "");
+      note(this.name, event.type, state ? this.pc[state] : "");
+    }
+  }
+
+  watchStream(stream) {
+    if (this.watched.has(stream)) return;
+    this.watched.add(stream);
+    for (const type of STREAM_EVENTS) {
+      stream.addEventListener(type, ({ track }) => note(this.name, type, `${track.kind} ${nameOfStream(stream)}`));
     }
   }
 
@@ -154,9 +176,11 @@ class Peer {
     );
   }
 
-  // What an argument stands for: {local: "B"} and {created: "B"} for descriptions, "$ufrag" for the remote one.
+  // What an argument stands for: {local: "B"} and {created: "B"} for descriptions, "$ufrag" for the remote one, names
+  // for streams.
   value(given) {
     if (given === null || typeof given !== "object") return given;
+    if (given.streams) return { ...given, streams: given.streams.map(streamOf) };
     if (given.local || given.created) {
       const { type, sdp } = given.local ? peers[given.local].pc.localDescription : peers[given.created].created;
       const edit = (text, [from, to]) => text.split(from).join(to);
@@ -244,6 +268,12 @@ const VERBS = {
   },
   reads(peer, attribute) {
     note(peer.name, "reads", `${attribute} ${peer.pc[attribute]}`);
+  },
+  directs(peer, direction) {
+    peer.pc.getTransceivers()[0].direction = direction;
+  },
+  setsStreams(peer, ...names) {
+    peer.pc.getSenders()[0].setStreams(...names.map(streamOf));
   },
   inspects(peer) {
     for (const { role, state, gatheringState } of peer.transports) {

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import peer as package
-from peer import RTCError, RTCErrorEvent, RTCIceCandidate, RTCPeerConnection
+from peer import MediaStream, RTCError, RTCErrorEvent, RTCIceCandidate, RTCPeerConnection
 
 STATES = ("signalingState", "iceGatheringState", "iceConnectionState", "connectionState")
 EVENTS = (
@@ -24,6 +24,7 @@ EVENTS = (
     "track",
 )
 CHANNEL_EVENTS = ("open", "closing", "error", "close")
+STREAM_EVENTS = ("addtrack", "removetrack")
 TRANSPORT_EVENTS = ("gatheringstatechange", "statechange", "selectedcandidatepairchange")
 LINES = re.compile(
     r"(m=|c=|a=(group|mid|ice-ufrag|ice-options|candidate|end-of-candidates|bundle-only|(send|recv)(recv|only)|inactive)\b)"
@@ -56,6 +57,7 @@ class Player:
         self.log: list[dict[str, Any]] = []
         self.trickling = False
         self.deliveries: list[asyncio.Future[None]] = []  # candidates that are being added
+        self._streams: dict[str, MediaStream] = {}  # those that the steps name
         self._waits: list[tuple[str, str, int, asyncio.Future[None]]] = []
         self._reactions: list[tuple[str, str, Step]] = []
         self._tasks: set[asyncio.Future[Any]] = set()  # calls that nobody waits for
@@ -99,6 +101,12 @@ class Player:
         for awaited, words, times, future in self._waits:
             if not future.done() and self.count(awaited, words) >= times:
                 future.set_result(None)
+
+    def stream(self, name: str) -> MediaStream:
+        return self._streams.setdefault(name, MediaStream())
+
+    def name_of_stream(self, stream: MediaStream) -> str:
+        return next((name for name, known in self._streams.items() if known.id == stream.id), "unknown")
 
     def count(self, who: str, words: str) -> int:
         return sum(e["who"] == who and f"{e['what']} {e['value']}".startswith(words) for e in self.log)
@@ -197,6 +205,12 @@ class Player:
         if peer.pc.iceGatheringState == "gathering":
             await self._peer_sees(peer, "icecandidate null", self.count(peer.name, "icecandidate null") + 1)
 
+    def _peer_directs(self, peer: Peer, direction: str) -> None:
+        peer.pc.getTransceivers()[0].direction = direction
+
+    def _peer_setsStreams(self, peer: Peer, *names: str) -> None:
+        peer.pc.getSenders()[0].setStreams(*map(self.stream, names))
+
     def _peer_inspects(self, peer: Peer) -> None:
         for transport in peer.transports:
             for name in ("role", "state", "gatheringState"):
@@ -253,6 +267,7 @@ class Peer:
         self._outbox: list[dict[str, Any]] = []  # candidates to be sent to the other side
         self._described = False  # whether the other side was given our description
         self.transports: list[Any] = []
+        self._watched: set[MediaStream] = set()  # remote streams
         for type in EVENTS:
             self.pc.addEventListener(type, self._hear)
 
@@ -280,10 +295,21 @@ class Peer:
         elif event.type == "datachannel":
             self._watch(event.channel)
             self._note(event.type, event.channel.label)
+        elif event.type == "track":
+            for stream in event.streams:
+                self._watch_stream(stream)
+            self._note(event.type, " ".join([event.track.kind, *map(self._player.name_of_stream, event.streams)]))
         else:
-            self._note(
-                event.type, getattr(self.pc, state) if state else event.track.kind if event.type == "track" else ""
-            )
+            self._note(event.type, getattr(self.pc, state) if state else "")
+
+    def _watch_stream(self, stream: MediaStream) -> None:
+        def hear(event: Any) -> None:
+            self._note(event.type, f"{event.track.kind} {self._player.name_of_stream(stream)}")
+
+        if stream not in self._watched:
+            self._watched.add(stream)
+            for type in STREAM_EVENTS:
+                stream.addEventListener(type, hear)
 
     def _hear_candidate(self, candidate: RTCIceCandidate | None) -> None:
         value = "null" if candidate is None else "candidate" if candidate.candidate else "end"
@@ -373,9 +399,11 @@ class Peer:
         return "resolved"
 
     def _value(self, given: Any) -> Any:
-        """What an argument stands for: a description of one of the two, the remote ufrag, or itself."""
+        """What an argument stands for: a description of one of the two, the remote ufrag, streams, or itself."""
         if not isinstance(given, dict):
             return given
+        if "streams" in given:
+            return {**given, "streams": [self._player.stream(name) for name in given["streams"]]}
         if source := given.get("local") or given.get("created"):
             other = self._player.peers[source]
             description = other.pc.localDescription if "local" in given else other._created

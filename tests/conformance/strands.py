@@ -6,8 +6,9 @@ the words of trace theory: some are dependent, others independent, and two logs 
 projected onto each set of kinds that all depend on each other. Such a projection is a *strand* here. Each is one fact,
 a text; the kinds that make it up, and why their order is fixed:
 
-    A negotiation      calls with their outcomes, signalingstatechange, track. The state changes, then tracks are told,
-                       then the promise resolves, in one task (webrtc-pc 4.4.1.5); calls take their turns (4.4.1.2).
+    A negotiation      calls with their outcomes, signalingstatechange, removetrack, addtrack, track. The state changes,
+                       then tracks leave and join streams and are told, then the promise resolves, in one task
+                       (webrtc-pc 4.4.1.5); calls take their turns (4.4.1.2).
     A gathering        setLocalDescription, icegatheringstatechange, the null candidate. Gathering is begun by the
                        description, in a task of its own; null follows the state, in one task (5.6).
     A gathering of 0   the same with the candidates and markers of the first m-line: after "gathering", the marker
@@ -62,6 +63,7 @@ _STATES = {
     "statechange": "transport",
 }
 _CHANNEL = ("open", "message", "closing", "error", "close")
+_TRACKS = ("removetrack", "addtrack", "track")
 _OPTIONAL = {"channels", "negotiationneeded"}
 _PARSED = ("foundation", "component", "priority", "address", "protocol", "port", "type", "tcpType")
 _PARSED += ("relatedAddress", "relatedPort")
@@ -215,7 +217,7 @@ def _peer(peer: str, log: list[Entry]) -> Facts:
         )
 
     found = {
-        "negotiation": strand("call", "signalingstatechange", "track"),
+        "negotiation": strand("call", "signalingstatechange", *_TRACKS),
         "gathering": gathering(None),
         **{f"gathering of {index}": gathering(index) for index in indices},
         "ice": strand("iceconnectionstatechange", "connectionstatechange"),
