@@ -189,7 +189,7 @@ def repeated(event: RTCTrackEvent) -> RTCTrackEvent:
 
 
 class MediaStreamTrackEvent(Event):
-    """An ``addtrack`` or ``removetrack`` event: the remote side has changed a stream (mediacapture-streams 4.2.3)."""
+    """An ``addtrack`` or ``removetrack`` event: the remote side has changed a stream (mediacapture-streams)."""
 
     def __init__(
         self,
