@@ -4,6 +4,9 @@ aiortc's connection believes that it owns its ICE. :class:`Engine` is that conne
 aioice's connections, in the one method through which all transports are made, and with a local offer that can be held
 back: aiortc cannot take back a description, and needs a local offer no sooner than its answer.
 
+A description is applied in the turn in which it is handed over. aiortc's coroutines wait in the middle, but for nothing
+that they need: see _at_once(). What has to end, such as a transport, ends behind that turn, in tasks of the engine.
+
 The engine never calls user code, and no event of its own reaches users: it calls the functions it was made with. It is
 given descriptions without candidates, and an empty list of ICE servers, for its default is a public STUN server.
 """
@@ -12,12 +15,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import aiortc
 from aiortc import sdp
+from aiortc.codecs import CODECS
+from aiortc.rtcpeerconnection import filter_preferred_codecs, find_common_codecs
 from aiortc.rtp import AnyRtcpPacket, RtcpByePacket
 from aiortc.stats import RTCTransportStats
 
@@ -49,6 +55,7 @@ require(
             "_RTCPeerConnection__currentRemoteDescription",
             "_RTCPeerConnection__pendingLocalDescription",
             "_RTCPeerConnection__pendingRemoteDescription",
+            "_RTCPeerConnection__remoteDtls",
             "_RTCPeerConnection__remoteIce",
             "_RTCPeerConnection__sctp",
             "_RTCPeerConnection__sctp_mline_index",
@@ -56,7 +63,6 @@ require(
             "_RTCPeerConnection__setSignalingState",
             "_RTCPeerConnection__transceivers",
             "_RTCPeerConnection__updateConnectionState",
-            "_RTCPeerConnection__validate_description",
         ),
         aiortc.RTCDataChannel: ("_setId", "_setReadyState"),
         aiortc.RTCDtlsTransport: ("_get_stats",),
@@ -69,6 +75,7 @@ require(
             "_get_mline_index",
             "_headerExtensions",
             "_offerDirection",
+            "_preferred_codecs",
             "_setCurrentDirection",
             "_set_mid",
             "_set_mline_index",
@@ -83,13 +90,35 @@ class Media(NamedTuple):
     mid: str
     agent: Agent
     dtls: aiortc.RTCDtlsTransport
+    closed: bool  # whether the transport was stopped
     stopped: bool  # whether its transceiver is
 
     @property
     def dtls_state(self) -> str:
         """An RTCDtlsTransportState."""
         # aiortc calls a transport failed that was stopped while it was started.
-        return "closed" if self.agent.state == "closed" else self.dtls.state
+        return "closed" if self.closed else self.dtls.state
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What descriptions say of a carrier."""
+
+    mid: str | None = None
+    index: int | None = None  # of its m-line
+    codecs: list[Any] = field(default_factory=list)
+    extensions: list[Any] = field(default_factory=list)
+    preferred: list[Any] = field(default_factory=list)
+    offered: str | None = None  # the direction
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """What descriptions say of all carriers at one moment."""
+
+    lines: dict[Carrier, _Line]
+    remote_ice: dict[Carrier, Any]
+    remote_dtls: dict[Carrier, Any]
 
 
 class Channel(RTCDataChannel):
@@ -177,13 +206,16 @@ class Engine(aiortc.RTCPeerConnection):
         self._channel_opened = channel_opened
         self._dtls_changed = dtls_changed
         self._transceiver_changed = transceiver_changed
-        self._agents: dict[aiortc.RTCIceTransport, Agent] = {}  # grows with each transport
+        self._agents: dict[aiortc.RTCDtlsTransport, Agent] = {}  # grows with each transport
         self.created_channels = False  # whether there was ever one of ours
         self._channels: WeakKeyDictionary[Channel, None] = WeakKeyDictionary()  # those that somebody has; in order
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
-        self._associated: list[Carrier] = []  # whose m-line is that of the pending offer, and new; emptied with it
-        self._made: list[Carrier] = []  # those of them that were made for it; emptied with it
+        self._stable: _Moment | None = None  # when there was no pending offer; None while there is none
+        self._made: list[Carrier] = []  # what was made for the pending offer; emptied with it
+        self._ending: set[asyncio.Task[None]] = set()  # what is being stopped
         self._of_tracks: set[Transceiver] = set()  # those that addTrack() made; grows
+        self._gone: set[Transceiver] = set()  # those that were stopped and rejected; grows
+        self.stopped: set[Agent] = set()  # those whose transports were stopped; grows
         self.on("datachannel", self._found_channel)
 
     # Descriptions
@@ -199,7 +231,7 @@ class Engine(aiortc.RTCPeerConnection):
             types = payload_types(codecs) | types
             extensions = identifiers(headers) | extensions
         carriers = self._described(offer)
-        agents = [self._agents[_transport(carrier).transport] for carrier in carriers]
+        agents = [self._agents[_transport(carrier)] for carrier in carriers]
         known = next((agent for agent in agents if agent.negotiated), None)
         for media, carrier, agent in zip(offer.media, carriers, agents, strict=True):
             if agent.unheard_of and known is not None and media.ice is not None:
@@ -221,17 +253,12 @@ class Engine(aiortc.RTCPeerConnection):
 
         aiortc goes on believing that no offer was made, until :meth:`apply_local` hands it over with its answer.
         """
+        self._stable = self._stable or self._moment()
         offer = sdp.SessionDescription.parse(text)
         offer.type = "offer"
-        for media, carrier in zip(offer.media, self._described(offer), strict=True):
-            mid = media.rtp.muxId
-            if carrier.mid is None:
-                self._associated.append(carrier)
-            self._RTCPeerConnection__seenMids.add(mid)  # type: ignore[attr-defined]
-            if isinstance(carrier, aiortc.RTCSctpTransport):
-                carrier.mid = mid
-            else:
-                carrier._set_mid(mid)
+        for index, (media, carrier) in enumerate(zip(offer.media, self._described(offer), strict=True)):
+            self._RTCPeerConnection__seenMids.add(media.rtp.muxId)  # type: ignore[attr-defined]
+            self._associate(carrier, media.rtp.muxId, index)
         self._RTCPeerConnection__pendingLocalDescription = offer
 
     def apart(self, text: str) -> set[int]:
@@ -250,43 +277,56 @@ class Engine(aiortc.RTCPeerConnection):
             for index, media in enumerate(offer.media)
         ]
 
-    async def apply_local(self, type: str, text: str) -> None:
+    def lacking(self, text: str) -> set[str] | None:
+        """The mids of the m-lines in a remote description that name no codec we have; None if it does not parse.
+
+        aiortc's parser asserts where it should answer.
+        """
+        try:
+            description = sdp.SessionDescription.parse(text)
+        except Exception:
+            return None
+        pairs = zip(description.media, self._partners(description), strict=True)
+        return {media.rtp.muxId for media, partner in pairs if not _understands(media, partner)}
+
+    def apply_local(self, type: str, text: str) -> None:
         """Hand over the local description *text*, which has no candidates."""
         left_out = [t for t in self.getTransceivers() if type == "answer" and t.mid is None]
         for transceiver in left_out:  # the remote side has not offered it; aiortc would raise
             transceiver._offerDirection = "inactive"
-        await super().setLocalDescription(aiortc.RTCSessionDescription(text, type))
+        _at_once(super().setLocalDescription(aiortc.RTCSessionDescription(text, type)))
         if type == "answer":
             self._conclude()
-        self._associated, self._made = [], []
+            for media in self._RTCPeerConnection__currentLocalDescription.media:
+                for transceiver in self.getTransceivers():
+                    if transceiver.mid == media.rtp.muxId:  # aiortc goes by what we want now
+                        transceiver._setCurrentDirection(media.direction or "sendrecv")
         for transceiver in left_out:
             transceiver._setCurrentDirection(None)  # type: ignore[arg-type]
 
-    async def apply_remote(self, type: str, text: str, bundle: Sequence[str], rejected: Collection[str]) -> None:
+    def apply_remote(self, type: str, text: str, bundle: Sequence[str], unused: Collection[str]) -> None:
         """Hand over the remote description *text*, which has no candidates and no groups.
 
-        The m-lines *bundle* are to share a transport; the *rejected* ones need none.
+        The m-lines *bundle* are to share a transport; the *unused* ones need none.
         """
-        before = self._carriers
-        free = [carrier for carrier in before if carrier.mid is None]
+        before = self._moment()
         transceivers: list[Transceiver] = self._RTCPeerConnection__transceivers  # type: ignore[attr-defined]
         order: dict[Transceiver, int] = {}
         try:
             if type == "offer":
-                self._expect(text, {*bundle, *rejected})
+                self._stable = self._stable or before
+                self._expect(text, {*bundle, *unused}, unused)
             order.update((transceiver, number) for number, transceiver in enumerate(transceivers))
             transceivers.sort(key=lambda transceiver: transceiver.mid is None)  # aiortc may take one without a mid
-            await super().setRemoteDescription(aiortc.RTCSessionDescription(text, type))
+            _at_once(super().setRemoteDescription(aiortc.RTCSessionDescription(text, type)))
         finally:
             transceivers.sort(key=lambda transceiver: order.get(transceiver, len(order)))
             self._configuration.bundlePolicy = self._bundle_policy
         if type == "offer":
-            made = [carrier for carrier in self._carriers if carrier not in before]
-            self._made += made
-            self._associated += [*(carrier for carrier in free if carrier.mid is not None), *made]
+            self._made += [carrier for carrier in self._carriers if carrier not in before.lines]
         else:
             self._conclude()
-        await self._share(self.together(bundle), rejected)
+        self._share(self.together(bundle), unused)
 
     def _conclude(self) -> None:
         """Make the offer current that was answered: aiortc leaves it pending, where it would be taken back."""
@@ -296,22 +336,27 @@ class Engine(aiortc.RTCPeerConnection):
         if self._RTCPeerConnection__pendingRemoteDescription is not None:  # type: ignore[has-type]
             self._RTCPeerConnection__currentRemoteDescription = self._RTCPeerConnection__pendingRemoteDescription  # type: ignore[has-type]
             self._RTCPeerConnection__pendingRemoteDescription = None
+        self._stable, self._made = None, []
 
-    async def take_back(self) -> None:
+    def take_back(self) -> None:
         """Forget the pending offer, ours or theirs: its new m-lines, and what was made for them.
 
         What has no m-line any more gets a transport of its own again, of which nobody has heard.
         """
+        assert self._stable is not None
         if self.signalingState == "have-remote-offer":
             self._RTCPeerConnection__setSignalingState("stable")  # type: ignore[attr-defined]
         self._RTCPeerConnection__pendingLocalDescription = None  # type: ignore[assignment]
         self._RTCPeerConnection__pendingRemoteDescription = None
-        left = {_transport(carrier) for carrier in self._associated}
-        for carrier in self._associated:
-            self._disassociate(carrier)
+        self._RTCPeerConnection__remoteIce = dict(self._stable.remote_ice)
+        self._RTCPeerConnection__remoteDtls = dict(self._stable.remote_dtls)
+        described = {carrier for carrier in self._carriers if carrier.mid is not None}
+        for carrier in self._carriers:
+            self._restore(carrier, self._stable.lines.get(carrier, _Line()))
+        left = {_transport(carrier) for carrier in described if carrier.mid is None}
         for carrier in self._made:
-            await self._remove(carrier)
-        self._associated, self._made = [], []
+            self._remove(carrier)
+        self._stable, self._made = None, []
         used = {_transport(carrier) for carrier in self._carriers if carrier.mid is not None}
         fresh: dict[aiortc.RTCDtlsTransport, aiortc.RTCDtlsTransport] = {}
         for carrier in self._carriers:
@@ -319,56 +364,77 @@ class Engine(aiortc.RTCPeerConnection):
             if old in left - used:
                 fresh[old] = fresh.get(old) or self._RTCPeerConnection__createDtlsTransport()
                 _move(carrier, fresh[old])
-        for transport in left - used:
-            await _stop(transport)
+        self._stop_unused()
 
-    def _disassociate(self, carrier: Carrier) -> None:
-        self._RTCPeerConnection__remoteIce.pop(carrier, None)  # type: ignore[attr-defined]
+    def _moment(self) -> _Moment:
+        lines: dict[Carrier, _Line] = {}
+        for carrier in self._carriers:
+            if isinstance(carrier, aiortc.RTCSctpTransport):
+                lines[carrier] = _Line(carrier.mid, self._RTCPeerConnection__sctp_mline_index)
+            else:
+                line = carrier._codecs, carrier._headerExtensions, carrier._preferred_codecs, carrier._offerDirection
+                lines[carrier] = _Line(carrier.mid, carrier._get_mline_index(), *line)
+        return _Moment(lines, dict(self._RTCPeerConnection__remoteIce), dict(self._RTCPeerConnection__remoteDtls))
+
+    def _restore(self, carrier: Carrier, line: _Line) -> None:
+        self._associate(carrier, line.mid, line.index)
+        if isinstance(carrier, aiortc.RTCRtpTransceiver):
+            carrier._codecs, carrier._headerExtensions = line.codecs, line.extensions
+            carrier._preferred_codecs, carrier._offerDirection = line.preferred, line.offered
+
+    def _associate(self, carrier: Carrier, mid: str | None, index: int | None) -> None:
         if isinstance(carrier, aiortc.RTCSctpTransport):
-            carrier.mid = self._RTCPeerConnection__sctp_mline_index = None
+            carrier.mid, self._RTCPeerConnection__sctp_mline_index = mid, index
         else:
-            carrier._set_mid(None)  # type: ignore[arg-type]
-            carrier._set_mline_index(None)  # type: ignore[arg-type]
+            carrier._set_mid(mid)  # type: ignore[arg-type]
+            carrier._set_mline_index(index)  # type: ignore[arg-type]
 
-    async def _remove(self, carrier: Carrier) -> None:
+    def _remove(self, carrier: Carrier) -> None:
         """Remove what was made for an m-line that was taken back, unless our user has a use for it by now."""
         if isinstance(carrier, aiortc.RTCSctpTransport):
             if not self.created_channels:
-                await carrier.stop()
+                self._end(carrier.stop())
                 self._RTCPeerConnection__sctp = None
         elif carrier not in self._of_tracks:
-            await carrier.stop()
+            self._end_transceiver(carrier)
             self._RTCPeerConnection__transceivers.remove(carrier)  # type: ignore[attr-defined]
 
-    def _expect(self, text: str, grouped: Collection[str]) -> None:
+    def _expect(self, text: str, grouped: Collection[str], unused: Collection[str]) -> None:
         """Prepare for the remote offer *text*, of whose m-lines only the *grouped* ones may share a transport."""
         offer = sdp.SessionDescription.parse(text)
-        offer.type = "offer"
-        self._RTCPeerConnection__validate_description(offer, is_local=False)  # type: ignore[attr-defined]
         if any(media.rtp.muxId not in grouped for media in offer.media):
             self._configuration.bundlePolicy = aiortc.RTCBundlePolicy.MAX_COMPAT
             self._part()
         for transceiver in self.getTransceivers():
             if transceiver.mid is None:
                 transceiver._set_mline_index(-1)  # it may have been given one for an offer that was never set
-        for index, media in enumerate(offer.media):
-            known = {(transceiver.kind, transceiver.mid) for transceiver in self.getTransceivers()}
-            if media.kind in ("audio", "video") and (media.kind, media.rtp.muxId) not in known:
-                transceiver = self._answering(media)
-                transceiver._set_mid(media.rtp.muxId)
-                transceiver._set_mline_index(index)
+        for index, (media, partner) in enumerate(zip(offer.media, self._partners(offer), strict=True)):
+            for carrier, line in self._moment().lines.items():
+                if line.index == index and line.mid not in (None, media.rtp.muxId):
+                    self._associate(carrier, None, None)  # it was rejected, and its m-line is put to another use
+            if media.kind in ("audio", "video"):
+                if partner is None:
+                    partner = self._RTCPeerConnection__createTransceiver(direction="recvonly", kind=media.kind)
+                if partner.mid is None:
+                    self._associate(partner, media.rtp.muxId, index)
+                if media.rtp.muxId in unused:
+                    partner._preferred_codecs = []
 
-    def _answering(self, media: sdp.MediaDescription) -> Transceiver:
-        """A transceiver for an m-line of a remote offer (RFC 9429, section 5.10).
+    def _partners(self, description: sdp.SessionDescription) -> list[Transceiver | None]:
+        """The transceivers for the m-lines of a remote description; None where there is none (RFC 9429, section 5.10).
 
-        aiortc takes any that has no m-line. It is to be one that addTrack() made, if the remote side wants to receive;
-        else a new one.
+        aiortc takes any that has no m-line. It is to be one that addTrack() made, if the remote side wants to receive.
         """
-        waiting = (t for t in self.getTransceivers() if t.mid is None and t.kind == media.kind and not t.stopped)
-        own = next((t for t in waiting if t in self._of_tracks), None)
-        if own is not None and media.direction in (None, "sendrecv", "recvonly"):
-            return own
-        return self._RTCPeerConnection__createTransceiver(direction="recvonly", kind=media.kind)
+        transceivers = self.getTransceivers()
+        waiting = [t for t in transceivers if t.mid is None and t in self._of_tracks and not t.stopped]
+        partners: list[Transceiver | None] = []
+        for media in description.media:
+            partner = next((t for t in transceivers if (t.kind, t.mid) == (media.kind, media.rtp.muxId)), None)
+            if partner is None and media.direction in (None, "sendrecv", "recvonly"):
+                partner = next((t for t in waiting if t.kind == media.kind), None)
+                waiting = [transceiver for transceiver in waiting if transceiver is not partner]
+            partners.append(partner)
+        return partners
 
     def _part(self) -> None:
         """Give whatever has no m-line yet a transport of its own: the remote side does not bundle all it offers."""
@@ -388,7 +454,7 @@ class Engine(aiortc.RTCPeerConnection):
         agent = next((m.agent for m in known if m.dtls_state != "new"), None)
         return [m for m in mids if m not in media or media[m].dtls_state == "new" or media[m].agent is agent]
 
-    async def _share(self, mids: Sequence[str], rejected: Collection[str]) -> None:
+    def _share(self, mids: Sequence[str], unused: Collection[str]) -> None:
         """Let all these m-lines use one transport; stop those that nobody uses any more.
 
         Who has no m-line yet, and shares a transport with one that leaves it, goes along.
@@ -399,49 +465,61 @@ class Engine(aiortc.RTCPeerConnection):
         if not bundled:
             return
         shared = next((t for t in map(_transport, bundled) if t.state != "new"), _transport(bundled[0]))
-        dropped = [by_mid[mid] for mid in rejected if mid in by_mid]
-        staying = {_transport(c) for c in by_mid.values() if c not in bundled and c not in dropped}
+        dropped = [by_mid[mid] for mid in unused if mid in by_mid]
         left = dict.fromkeys(_transport(c) for c in (*bundled, *dropped))
         for carrier in carriers:
             if carrier in bundled or carrier in dropped or (carrier.mid is None and _transport(carrier) in left):
                 _move(carrier, shared)
-        for transport in left:
-            if transport is not shared and transport not in staying:
-                await _stop(transport)
+        self._stop_unused()
 
     @property
     def _carriers(self) -> list[Carrier]:
         return [*self.getTransceivers(), *([self.sctp] if self.sctp is not None else [])]
 
-    async def stop(self, mids: Collection[str]) -> None:
-        """Stop the transceivers of these m-lines, which were rejected, and the transports that nobody else uses."""
+    def reject(self, mids: Collection[str]) -> None:
+        """Stop the transceivers of these m-lines, which were rejected."""
         for transceiver in self.getTransceivers():
-            if transceiver.mid in mids:
-                await transceiver.stop()
-        carriers = self._carriers
-        used = {_transport(c) for c in carriers if c.mid not in mids and not getattr(c, "stopped", False)}
-        for transport in dict.fromkeys(map(_transport, carriers)):
-            if transport not in used:
-                await _stop(transport)
+            if transceiver.mid in mids and not transceiver.stopped:
+                self._end_transceiver(transceiver)
+
+    def close_rejected(self, mids: Collection[str]) -> None:
+        """Both sides have rejected these m-lines: their transceivers are gone, and transports that nobody else uses."""
+        self._gone.update(t for t in self.getTransceivers() if t.mid in mids)
+        self._stop_unused(mids)
         self._forget_closed()
+
+    def _end_transceiver(self, transceiver: aiortc.RTCRtpTransceiver) -> None:
+        transceiver.end()  # type: ignore[attr-defined]
+        self._end(transceiver.stop())
+
+    def _stop_unused(self, rejected: Collection[str] = ()) -> None:
+        """Stop the transports that nobody uses, whose m-line was not *rejected*."""
+        gone = self._gone
+        used = {_transport(c) for c in self._carriers if c not in gone and (c.mid is None or c.mid not in rejected)}
+        for transport in self._agents.keys() - used:
+            if not self._is_closed(transport):
+                self.stopped.add(self._agents[transport])
+                self._end(_stop(transport))
+
+    def _end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something end behind this turn."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _forget_closed(self) -> None:
         """Keep aiortc from starting transports that were stopped, in which it would fail, and start no others."""
         for carrier in self._carriers:
             if self._is_closed(_transport(carrier)):
-                self._RTCPeerConnection__remoteIce.pop(carrier, None)  # type: ignore[attr-defined]
+                self._RTCPeerConnection__remoteIce.pop(carrier, None)
 
     def _is_closed(self, transport: aiortc.RTCDtlsTransport) -> bool:
-        return self._agents[transport.transport].state == "closed"
+        return self._agents[transport] in self.stopped
 
-    @staticmethod
-    def parses(text: str) -> bool:
-        """Whether aiortc can read *text*. It asserts where it should answer, so any exception is a no."""
-        try:
-            sdp.SessionDescription.parse(text)
-        except Exception:
-            return False
-        return True
+    @property
+    def transceivers(self) -> list[Transceiver]:
+        """Those that users see. aiortc needs the others for its m-lines."""
+        return [transceiver for transceiver in self.getTransceivers() if transceiver not in self._gone]
 
     # Transports
 
@@ -451,7 +529,7 @@ class Engine(aiortc.RTCPeerConnection):
         if self.sctp is not None:
             found.append((self.sctp.mid, self.sctp.transport, False))
         return {
-            mid: Media(mid, self._agents[dtls.transport], dtls, stopped)
+            mid: Media(mid, self._agents[dtls], dtls, self._is_closed(dtls), stopped)
             for mid, dtls, stopped in found
             if mid is not None
         }
@@ -480,19 +558,23 @@ class Engine(aiortc.RTCPeerConnection):
     def transport_stats(self) -> list[tuple[Agent, RTCTransportStats]]:
         """What aiortc reports of each transport that an m-line uses."""
         used = [t.receiver.transport for t in self.getTransceivers()] + ([self.sctp.transport] if self.sctp else [])
-        return [
-            (self._agents[dtls.transport], stats)
-            for dtls in dict.fromkeys(used)
-            for stats in dtls._get_stats().values()
-        ]
+        return [(self._agents[dtls], stats) for dtls in dict.fromkeys(used) for stats in dtls._get_stats().values()]
 
     def addTrack(self, track: aiortc.MediaStreamTrack, streams: tuple[str, ...] = ()) -> Sender:
         """Send *track*, which is in *streams*.
 
         Remember the transceiver that does, if it has no m-line or need not have kept it.
         """
-        known = [transceiver for transceiver in self.getTransceivers() if transceiver not in self._made]
-        sender = super().addTrack(track)
+        transceivers = self.getTransceivers()
+        known = [transceiver for transceiver in transceivers if transceiver not in self._made]
+        stopped = [transceiver for transceiver in transceivers if transceiver.stopped]
+        for transceiver in stopped:  # aiortc may take one, and send nothing
+            self._RTCPeerConnection__transceivers.remove(transceiver)  # type: ignore[attr-defined]
+        try:
+            sender = super().addTrack(track)
+        finally:
+            added = [transceiver for transceiver in self.getTransceivers() if transceiver not in transceivers]
+            self._RTCPeerConnection__transceivers[:] = [*transceivers, *added]  # type: ignore[attr-defined]
         assert isinstance(sender, Sender)
         sender.stream_ids = streams
         self._of_tracks.update(t for t in self.getTransceivers() if t.sender is sender and t not in known)
@@ -573,7 +655,7 @@ class Engine(aiortc.RTCPeerConnection):
         transport.iceGatherer._connection = agent
         transport._connection = agent
         transport._recv, transport._send = agent.recv, agent.send
-        self._agents[transport] = agent
+        self._agents[dtls] = agent
         for emitter in (transport.iceGatherer, transport, dtls):
             guard(emitter)
         dtls.on("statechange", partial(self._dtls_state_changed, dtls))
@@ -600,10 +682,9 @@ class Engine(aiortc.RTCPeerConnection):
         except KeyError:
             pass  # an SCTP transport that was taken back while its transport was started
         except Exception as error:
-            if self.signalingState != "have-local-offer":  # else it has read half of an answer, and is run again
-                asyncio.get_running_loop().call_exception_handler(
-                    {"message": "a transport could not be started", "exception": error}
-                )
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a transport could not be started", "exception": error}
+            )
         finally:
             self._connecting.discard(task)
 
@@ -622,6 +703,8 @@ class Engine(aiortc.RTCPeerConnection):
                 for task in self._connecting:
                     task.cancel()
                 await asyncio.wait(self._connecting, timeout=0)
+            if self._ending:
+                await asyncio.wait(self._ending)
             channels = list(self._channels)  # aiortc forgets them
             try:
                 await super().close()
@@ -632,12 +715,20 @@ class Engine(aiortc.RTCPeerConnection):
                     raise
             finally:
                 for transport in self._agents:  # aiortc forgets some when it is interrupted, or fails
-                    await transport.stop()
+                    await transport.transport.stop()
                 for channel in channels:
                     end(channel)
         finally:
             for agent in self._agents.values():
                 agent.abort()
+
+
+def _understands(media: sdp.MediaDescription, transceiver: aiortc.RTCRtpTransceiver | None) -> bool:
+    """Whether aiortc knows, and the transceiver likes, a codec of the m-line."""
+    if media.kind == "application":
+        return True
+    known = find_common_codecs(CODECS[media.kind], media.rtp.codecs)
+    return bool(filter_preferred_codecs(known, transceiver._preferred_codecs if transceiver else []))
 
 
 def _transport(carrier: Carrier) -> aiortc.RTCDtlsTransport:
@@ -655,6 +746,19 @@ def _move(carrier: Carrier, transport: aiortc.RTCDtlsTransport) -> None:
     else:
         carrier.receiver.setTransport(transport)
         carrier.sender.setTransport(transport)
+
+
+def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run in this turn a coroutine of aiortc's that waits only for tasks that it has no use for.
+
+    They gather candidates and add remote ones, in one asyncio.gather() each. Our agents do neither when aiortc says so:
+    the tasks do nothing, a turn later.
+    """
+    try:
+        while True:
+            coroutine.send(None).set_result([])
+    except StopIteration as result:
+        return result.value  # type: ignore[no-any-return]
 
 
 def _now(coroutine: Coroutine[Any, Any, T]) -> T:

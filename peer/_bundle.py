@@ -5,9 +5,10 @@
   gives the rejected m-lines the port 0 and takes them out of the group. :func:`bundle_only` marks, in an offer, those
   that the bundle policy wants bundled or not at all: the port 0, and a=bundle-only.
 - What we read: aiortc wants ICE and DTLS parameters and a codec of every m-line. :func:`accept` gives it, for the
-  rejected ones, those of an accepted m-line, so that aiortc takes the m-line for an inactive one. Where all m-lines are
-  rejected the text stays as it is. :func:`shared` tells which m-lines are to share a transport. aiortc is shown no
-  group: to it, sharing means that a transport is stopped, whoever else may use it.
+  rejected ones, those of an accepted m-line, so that aiortc takes the m-line for an inactive one; where all are
+  rejected, parameters of nobody. Those that we refuse, for they have no codec that aiortc knows, get one.
+  :func:`shared` tells which m-lines are to share a transport. aiortc is shown no group: to it, sharing means that a
+  transport is stopped, whoever else may use it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from collections.abc import Collection, Sequence
 _SECTIONS = re.compile(r"(?m)^(?=m=)")
 _MEDIA = re.compile(r"m=(\S+) (\d+) (\S+) [^\r\n]*")
 _PARAMETERS = re.compile(r"(?m)^a=(?:ice-ufrag|ice-pwd|fingerprint|setup):[^\r\n]*\r?\n")
+_CODECS = re.compile(r"(?m)^a=(?:rtpmap|fmtp|rtcp-fb):[^\r\n]*\r*\n?")
+_NOBODY = (
+    f"a=ice-ufrag:none\r\na=ice-pwd:{'none' * 6}\r\na=fingerprint:sha-256 {':'.join(['00'] * 32)}\r\na=setup:active\r\n"
+)
 _GROUP = re.compile(r"(?m)^a=group:BUNDLE((?: [^\r\n]*)?)\r*\n?")
 # A payload type of each kind that aiortc knows, whatever was rejected; nothing is ever sent with it.
 _FORMATS = {
@@ -69,15 +74,20 @@ def bundle_only(sdp: str, policy: str, apart: Collection[int]) -> str:
     return "".join([session, *sections])
 
 
-def accept(sdp: str, rejected: Collection[str]) -> str:
-    """*sdp* without groups, with the m-lines of the *rejected* mids as inactive ones with parameters of another."""
+def accept(sdp: str, rejected: Collection[str], refused: Collection[str] = ()) -> str:
+    """*sdp* without groups, with the m-lines of the *rejected* mids as inactive ones with parameters of another.
+
+    Those of the *refused* mids have a codec that aiortc knows.
+    """
     session, *sections = _SECTIONS.split(sdp)
     session = _GROUP.sub("", session)
-    host = _host(sections, rejected)
-    parameters = "".join(_PARAMETERS.findall(host))
-    return session + "".join(
-        _inactive(section, parameters) if host and _mid(section) in rejected else section for section in sections
-    )
+    parameters = "".join(_PARAMETERS.findall(_host(sections, rejected))) or _NOBODY
+    for index, section in enumerate(sections):
+        if _mid(section) in rejected:
+            sections[index] = _inactive(section, parameters)
+        elif _mid(section) in refused:
+            sections[index] = _understood(section)
+    return "".join([session, *sections])
 
 
 def shared(sdp: str, rejected: Collection[str]) -> list[str]:
@@ -113,3 +123,11 @@ def _inactive(section: str, parameters: str) -> str:
         f"m={kind} 9 {protocol} {format}\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\na=mid:{_mid(section)}\r\n"
         f"{attributes}{parameters}"
     )
+
+
+def _understood(section: str) -> str:
+    media = _MEDIA.match(section)
+    assert media is not None
+    format, attributes = _FORMATS[media[1]]
+    _, _, others = section.partition("\n")
+    return f"m={media[1]} {media[2]} {media[3]} {format}\r\n{attributes}{_CODECS.sub('', others)}"

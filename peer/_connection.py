@@ -355,7 +355,7 @@ class RTCPeerConnection(EventTarget):
         Raises InvalidStateError once closed, and InvalidAccessError for the sender of another connection.
         """
         self._assert_open()
-        if sender not in self.getSenders():
+        if sender not in self._session.engine.getSenders():
             raise InvalidAccessError("this sender belongs to another connection")
         self._session.engine.remove_track(sender)
 
@@ -381,16 +381,16 @@ class RTCPeerConnection(EventTarget):
         return transceiver
 
     def getSenders(self) -> list[Sender]:
-        """The senders of all transceivers."""
-        return [transceiver.sender for transceiver in self.getTransceivers()]
+        """The senders of all transceivers that are not stopped."""
+        return [transceiver.sender for transceiver in self.getTransceivers() if not transceiver.stopped]
 
     def getReceivers(self) -> list[aiortc.RTCRtpReceiver]:
-        """The receivers of all transceivers."""
-        return self._session.engine.getReceivers()
+        """The receivers of all transceivers that are not stopped."""
+        return [transceiver.receiver for transceiver in self.getTransceivers() if not transceiver.stopped]
 
     def getTransceivers(self) -> list[Transceiver]:
-        """All transceivers."""
-        return self._session.engine.getTransceivers()
+        """All transceivers, but for those that were stopped, and whose m-lines an answer has rejected."""
+        return self._session.engine.transceivers
 
     @property
     def sctp(self) -> aiortc.RTCSctpTransport | None:

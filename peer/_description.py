@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 import aiortc
 
 from ._candidate import CandidateAttribute, parse_candidate
-from ._errors import ArgumentTypeError, InvalidAccessError, OperationError
+from ._errors import ArgumentTypeError, OperationError
 from ._webidl import dom_string, members
 
 Credentials = dict[str, tuple[str | None, str | None]]  # by mid: ufrag and password
@@ -123,6 +123,9 @@ class Section:
         self.password = defaults.get("ice-pwd")  # never changes
         self.direction = next((name for name in DIRECTIONS if name in defaults), "sendrecv")  # never changes
         self.trickle = "trickle" in defaults.get("ice-options", "").split()  # never changes
+        self.setup = defaults.get("setup")  # never changes
+        self.hashes = {*defaults.get("fingerprint", "").lower().split()[:1]}  # of fingerprints; never changes
+        self.multiplexed = False  # whether RTCP is; never changes
         self.streams: list[str] = []  # the ids in its a=msid lines, each once; never changes
         self.has_msid = False  # whether it has an a=msid line, which may name no stream; never changes
         # True once the section has a=end-of-candidates, or from the start if the session has (RFC 8840, section 4.3).
@@ -154,6 +157,12 @@ class Section:
                 self.ufrag = value
             case "ice-pwd":
                 self.password = value
+            case "setup":
+                self.setup = value
+            case "fingerprint":
+                self.hashes.add(value.lower().split(" ")[0])
+            case "rtcp-mux":
+                self.multiplexed = True
             case "ice-options":
                 self.trickle = self.trickle or "trickle" in value.split()
             case "sendrecv" | "sendonly" | "recvonly" | "inactive":
@@ -233,8 +242,10 @@ class Description:
         self.sections = [
             Section(lines[start:stop], defaults) for start, stop in itertools.pairwise([*starts, len(lines)])
         ]  # never changes, though sections do
-        groups = (line.split()[1:] for line in self._session if line.startswith("a=group:BUNDLE"))
-        self.group: list[str] = next(groups, [])  # the mids of the (first) BUNDLE group, in its order; never changes
+        # The mids of the BUNDLE groups, in their order, and of the first one; never change.
+        self.groups = [line.split()[1:] for line in self._session if line.startswith("a=group:BUNDLE")]
+        self.group = self.groups[0] if self.groups else []
+        self.refused: set[str] = set()  # the mids that our answer will reject, for want of a codec; changes once
         # Whether the side that wrote it takes candidates one by one; never changes.
         used = [section.trickle for section in self.sections if not section.rejected]
         self.trickle = all(used) if used else "trickle" in defaults.get("ice-options", "").split()
@@ -266,26 +277,15 @@ class Description:
                 last = known[index] if index < len(known) else None
                 section.name(next(numbers) if last is None or last in own else last)
 
-    def check(self) -> None:
-        """Raise unless aiortc can be given the description: its parser lets pass what it cannot apply.
-
-        OperationError for an m-line of a kind that it does not know, InvalidAccessError for a BUNDLE group with a mid
-        that no m-line has, and for two m-lines with the same mid.
-        """
-        for section in self.sections:
-            if section.kind not in ("audio", "video", "application"):
-                raise OperationError(f"there is an m-line of the kind {section.kind}, which is not supported")
-        mids = [section.mid for section in self.sections if section.mid is not None]
-        if len(set(mids)) < len(mids):
-            raise InvalidAccessError("two m-lines have the same mid")
-        for line in self._session:
-            if line.startswith("a=group:BUNDLE") and not set(line.split()[1:]) <= set(mids):
-                raise InvalidAccessError("the BUNDLE group names an m-line that does not exist")
-
     @property
     def rejected(self) -> list[str]:
         """The mids of the rejected sections."""
         return [section.mid for section in self.sections if section.rejected and section.mid]
+
+    @property
+    def unused(self) -> list[str]:
+        """The mids of the sections that are rejected, or will be."""
+        return [*self.rejected, *self.refused]
 
     def credentials(self, group: Sequence[str]) -> Credentials:
         """The ufrags and passwords of the sections that are not rejected, by mid.

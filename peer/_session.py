@@ -12,9 +12,9 @@ its agents, which do the work. Three laws hold here:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from . import _remote
 from ._agent import credentials
@@ -22,8 +22,8 @@ from ._aiortc import Engine
 from ._bundle import accept, bundle_only, bundled, regroup, reject, shared
 from ._configuration import Configuration, changed_configuration
 from ._data_channel import RTCDataChannel
+from ._defaults import explicit
 from ._description import (
-    Credentials,
     Description,
     RTCSessionDescription,
     associated,
@@ -40,9 +40,7 @@ from ._promise import Promise, resolved
 from ._states import implied_type, signaling_state
 from ._tasks import OperationsChain, TaskQueue
 from ._transports import Transports
-
-T = TypeVar("T")
-R = TypeVar("R")
+from ._validation import check, check_restart
 
 
 class Session:
@@ -66,7 +64,6 @@ class Session:
         self._fire_at_users = fire
         self._tasks = TaskQueue()
         self._remote_tracks = RemoteTracks(self._tasks, self._fire)  # changes when a description is set
-        self._work: set[asyncio.Task[None]] = set()  # what operations do in parallel
         self._complete: list[Promise[None]] = []  # who waits for gathering to be complete
         self._ended: Promise[None] | None = None  # set in close()
         self._closing: asyncio.Task[None] | None = None  # set in close()
@@ -76,6 +73,7 @@ class Session:
             self._fire,
             media=lambda: self.engine.media(),
             local=lambda: (self.pending_local, self.current_local),
+            stopped=lambda: self.engine.stopped,
         )
         self.engine = Engine(
             self.transports.make_agent,
@@ -107,16 +105,8 @@ class Session:
         if sdp and sdp != self._last_created[_created_as(type)]:
             raise InvalidModificationError(f"this is not the {_created_as(type)} that was created last")
         signaling_state(self.signaling_state, "local", type)
-        if type == "rollback":
-            return self._roll_back("setLocalDescription", "local")
-        if type != "answer":
-            return self._tasks.run("setLocalDescription", partial(self._set_local_pending, type, sdp))
-        answer = Description("answer", sdp or self._create("answer").sdp)
-        return self._in_parallel(
-            "setLocalDescription",
-            partial(self._apply_local_answer, answer),
-            lambda _: self._set_local_answer(answer),
-        )
+        apply = partial(self._roll_back, "local") if type == "rollback" else partial(self._set_local, type, sdp)
+        return self._tasks.run("setLocalDescription", apply)
 
     def set_remote(self, init: Mapping[str, str]) -> Promise[None]:
         """Set a remote description (webrtc-pc 4.4.2)."""
@@ -124,36 +114,28 @@ class Session:
         glare = type == "offer" and self.signaling_state == "have-local-offer"
         signaling_state("stable" if glare else self.signaling_state, "remote", type)
         if type == "rollback":
-            return self._roll_back("setRemoteDescription", "remote")
+            return self._tasks.run("setRemoteDescription", partial(self._roll_back, "remote"))
         description = Description(type, init.get("sdp", ""))
-        self._check_remote(description, None if glare else self.pending_local)
-        if type == "pranswer":  # the engine gets the final one
-            return self._tasks.run("setRemoteDescription", partial(self._set_remote, description))
-        return self._in_parallel(
-            "setRemoteDescription",
-            partial(self._yield_to if glare else self._apply_remote, description),
-            lambda _: self._set_remote(description),
-        )
+        self._check_remote(description, self.pending_local)
+        if glare:  # in a task of its own
+            self._tasks.post(partial(self._roll_back, "local"))
+        return self._tasks.run("setRemoteDescription", partial(self._set_remote, description))
 
     def _check_remote(self, description: Description, offer: Description | None) -> None:
         """Raise unless *description* can be applied; if it is an answer, to our *offer*."""
-        description.check()
-        last = self.pending_remote or offer or self.current_local
-        description.name([section.mid or "" for section in last.sections] if last else [])
-        if not self.engine.parses(_bare(description)):
+        answered = offer if description.type != "offer" else None
+        known = [self.pending_remote] if self.pending_remote else [self.current_remote, self.current_local]
+        last = [answered] if answered else [each for each in known if each is not None]
+        description.name([section.mid or "" for section in last[0].sections] if last else [])
+        check(description, answered, last)
+        lacking = self.engine.lacking(_bare(description))
+        if lacking is None:
             raise OperationError(f"the {description.type} has a line that does not parse")
-        if description.type != "offer" and offer is not None and self._restarts(description, offer):
-            raise InvalidAccessError("the answer restarts ICE, which the offer does not")
-
-    def _restarts(self, answer: Description, offer: Description) -> bool:
-        """Whether *answer* has new credentials for an m-line for which our *offer* has none."""
-        if self.current_local is None or self.current_remote is None:
-            return False
-        last = self.current_local if self.current_local.type == "answer" else self.current_remote
-        return bool(
-            _restarted(answer.credentials(answer.group), self.current_remote.credentials(last.group))
-            - _restarted(offer.credentials(answer.group), self.current_local.credentials(last.group))
-        )
+        description.refused = lacking
+        if answered is not None:
+            if description.refused:
+                raise InvalidAccessError("the answer has an m-line without a codec that was offered")
+            check_restart(description, answered, self.current_local, self.current_remote)
 
     def add_candidate(self, init: _remote.CandidateInit) -> Promise[None]:
         """Add a remote candidate (webrtc-pc 4.4.2)."""
@@ -230,23 +212,6 @@ class Session:
         if not self.closed:
             self.chain.chain("looking", lambda: self._tasks.run("looking", look))
 
-    def _in_parallel(self, what: str, work: Callable[[], Coroutine[Any, Any, T]], then: Callable[[T], R]) -> Promise[R]:
-        """Begin *work*; the promise settles in a task: with what *then* makes of the result, or with the error."""
-        promise: Promise[R] = Promise(what)
-
-        async def run() -> None:
-            try:
-                result = await work()
-            except Exception as error:
-                self._tasks.post(partial(promise.reject, error))
-            else:
-                promise.follow(self._tasks.run(what, partial(then, result)))
-
-        task = asyncio.get_running_loop().create_task(run())
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
-        return promise
-
     def _fire(self, event: Event) -> None:
         if not self.closed:  # a listener may have closed the connection in the middle of a task
             self._fire_at_users(event)
@@ -276,7 +241,7 @@ class Session:
 
     def _bundled_answer(self, text: str) -> str:
         assert self.pending_remote is not None
-        rejected = self._stopped | set(self.pending_remote.rejected)
+        rejected = self._stopped | set(self.pending_remote.unused)
         offered = [mid for mid in self.pending_remote.group if mid not in rejected]
         return reject(regroup(text, self.engine.together(offered)), rejected)
 
@@ -284,38 +249,27 @@ class Session:
     def _stopped(self) -> set[str]:
         return {mid for mid, known in self.engine.media().items() if known.stopped}
 
-    def _set_local_pending(self, type: str, sdp: str) -> None:
+    def _set_local(self, type: str, sdp: str) -> None:
         description = Description(type, sdp or self._create(_created_as(type)).sdp)
         if type == "offer":
             self.engine.hold_offer(_bare(description))
-        self.pending_local = description
+        if type == "answer":
+            with translated(InvalidAccessError):
+                self.engine.apply_local("answer", _bare(description))
+            self.engine.reject(description.rejected)
+            self.engine.close_rejected(description.rejected)
+            self.current_local, self.current_remote = description, self.pending_remote
+            self.pending_local = self.pending_remote = None
+        else:
+            self.pending_local = description
         self._was_described = True
-        self._negotiated("local", description)
         self.transports.described_locally(description)
-
-    async def _apply_local_answer(self, answer: Description) -> None:
-        with translated(InvalidAccessError):
-            await self.engine.apply_local("answer", _bare(answer))
-            await self.engine.stop(answer.rejected)
-
-    def _set_local_answer(self, answer: Description) -> None:
-        self.current_local, self.current_remote = answer, self.pending_remote
-        self.pending_local = self.pending_remote = None
-        self._was_described = True
-        self._negotiated("local", answer)
-        self.transports.described_locally(answer)
-
-    async def _apply_remote(self, description: Description) -> None:
-        with translated(InvalidAccessError):
-            if description.type == "answer":
-                assert self.pending_local is not None
-                await self.engine.apply_local("offer", _bare(self.pending_local))
-            bundle = shared(description.named, description.rejected)
-            await self.engine.apply_remote(description.type, _bare(description), bundle, description.rejected)
-            if description.type == "answer":
-                await self.engine.stop(description.rejected)
+        self._negotiated("local", description)
 
     def _set_remote(self, description: Description) -> None:
+        if description.type != "pranswer":  # the engine gets the final one
+            with translated(InvalidAccessError):
+                self._apply_remote(description)
         if description.type != "answer":
             self.pending_remote = description
         else:
@@ -327,15 +281,18 @@ class Session:
             self.transports.note_remote(addition, description)
         self._negotiated("remote", description)
 
-    def _roll_back(self, what: str, side: str) -> Promise[None]:
-        return self._in_parallel(what, self.engine.take_back, lambda _: self._set_back(side))
+    def _apply_remote(self, description: Description) -> None:
+        if description.type == "answer":
+            assert self.pending_local is not None
+            self.engine.apply_local("offer", _bare(self.pending_local))
+        bundle = shared(description.named, description.unused)
+        self.engine.apply_remote(description.type, _bare(description), bundle, description.unused)
+        self.engine.reject(description.rejected)
+        if description.type == "answer":
+            self.engine.close_rejected(description.rejected)
 
-    async def _yield_to(self, offer: Description) -> None:
-        """Both sides have offered at once: take ours back, then apply theirs."""
-        await self._roll_back("setRemoteDescription", "local")
-        await self._apply_remote(offer)
-
-    def _set_back(self, side: str) -> None:
+    def _roll_back(self, side: str) -> None:
+        self.engine.take_back()
         self.pending_local = self.pending_remote = None
         self.transports.withdraw(self.current_local, self.current_remote)
         self._negotiated(side, None)
@@ -390,10 +347,6 @@ class Session:
         return self._ended
 
     async def _shut_down(self, ended: Promise[None]) -> None:
-        for task in self._work:
-            task.cancel()
-        if self._work:
-            await asyncio.wait(self._work)
         try:
             await self.engine.shut_down()
             await self.transports.shut_down()
@@ -406,16 +359,12 @@ class Session:
 def _bare(description: Description) -> str:
     """The text for the engine, which learns of candidates and groups otherwise.
 
-    It knows no m-lines without mids, and no rejected ones.
+    It knows no m-lines without mids, and none that are rejected.
     """
-    return accept(without_candidates(description.named), description.rejected)
+    text = explicit(without_candidates(description.named), description.type)
+    return accept(text, description.rejected, description.refused)
 
 
 def _created_as(type: str) -> str:
     """What was created to be set as *type*: a provisional answer is an answer that is not final."""
     return "answer" if type == "pranswer" else type
-
-
-def _restarted(new: Credentials, last: Credentials) -> set[str]:
-    """The mids that have other credentials in *new* than in *last*; see Description.credentials()."""
-    return {mid for mid in new.keys() & last.keys() if new[mid] != last[mid]}

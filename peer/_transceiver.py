@@ -37,6 +37,12 @@ class Transceiver(aiortc.RTCRtpTransceiver):
     """A transceiver that tells when it has *changed* in a way that needs negotiation."""
 
     changed: Callable[[], None]
+    _ended = False  # changes once, in end()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped, for good."""
+        return self._ended
 
     @property
     def sender(self) -> Sender:
@@ -56,6 +62,12 @@ class Transceiver(aiortc.RTCRtpTransceiver):
         self.changed()
 
     async def stop(self) -> None:
-        """Stop for good."""
+        """Stop for good. It is stopped at once; what it was doing has ended when this returns."""
+        if not self._ended:
+            self.end()
         await super().stop()
+
+    def end(self) -> None:
+        """Be stopped from now on."""
+        self._ended = True
         self.changed()

@@ -8,7 +8,7 @@ task, before the first event of that task is fired: first the transport's events
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
 from aiortc import RTCIceParameters
@@ -35,8 +35,8 @@ from ._timing import timing
 class Transports:
     """The transports of one connection.
 
-    *media* gives the m-lines that the engine knows, *local* the local descriptions, pending and current; *fire* fires
-    an event at the connection, unless it is closed.
+    *media* gives the m-lines that the engine knows, *local* the local descriptions, pending and current, *stopped* the
+    agents whose transports were stopped; *fire* fires an event at the connection, unless it is closed.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Transports:
         fire: Callable[[Event], None],
         media: Callable[[], dict[str, Media]],
         local: Callable[[], Sequence[Description | None]],
+        stopped: Callable[[], Collection[Agent]],
     ) -> None:
         self.gathering = Gathering()  # changes with what the agents find
         self.ice_connection_state = "new"  # changes with the states of the ICE transports, and in close()
@@ -58,12 +59,13 @@ class Transports:
         self._pool: list[Agent] = []  # agents that gather before there is a transport for them; see fill_pool()
         # What was found on agents that no local description has yet, in order; see described_locally().
         self._early: dict[Agent, list[Callable[[], None]]] = {}
-        self._described: set[tuple[Agent, str]] = set()  # generations that a local description has; grows
+        self._described: set[tuple[Agent, str]] = set()  # generations that a local description has
         self._discarded: set[asyncio.Task[None]] = set()  # agents of the pool that are being closed
         self._tasks = tasks
         self._fire = fire
         self._media = media
         self._local = local
+        self._stopped = stopped
 
     def make_agent(self, username: str, password: str) -> Agent:
         """An agent for a new transport: one of the pool, or else a new one with these credentials."""
@@ -250,20 +252,20 @@ class Transports:
     def candidate_found(self, agent: Agent, ufrag: str, candidate: LocalCandidate) -> None:
         """See AgentObserver."""
         found = partial(self.gathering.found, agent, ufrag, candidate.text, candidate.url, candidate.relay_protocol)
-        self._tell(agent, partial(self._report, found))
+        self._tell(agent, partial(self._report_of, agent, ufrag, found))
 
     def gathering_ended(self, agent: Agent, ufrag: str) -> None:
         """See AgentObserver."""
-        self._tell(agent, partial(self._report, partial(self.gathering.ended, agent, ufrag)))
+        self._tell(agent, partial(self._report_of, agent, ufrag, partial(self.gathering.ended, agent, ufrag)))
         self._tell(agent, partial(self._report, partial(self.gathering.settled, agent)))
 
     def generation_ended(self, agent: Agent, ufrag: str) -> None:
         """See AgentObserver."""
+        self._described.discard((agent, ufrag))
         self._report(partial(self.gathering.discarded, agent, ufrag))
 
     def generation_closed(self, agent: Agent, ufrag: str, remote_ufrag: str | None) -> None:
         """See AgentObserver."""
-        self._described.discard((agent, ufrag))
         self._tasks.post(partial(self._forget, agent.slots, ufrag, remote_ufrag))
 
     @staticmethod
@@ -307,6 +309,10 @@ class Transports:
     def _report(self, decide: Callable[[], list[Step]]) -> None:
         """Queue a task that takes the steps *decide* will name."""
         self._tasks.post(lambda: self._take(decide()))
+
+    def _report_of(self, agent: Agent, ufrag: str, decide: Callable[[], list[Step]]) -> None:
+        """The same, of a generation: unless no description has it any more by then."""
+        self._report(lambda: decide() if (agent, ufrag) in self._described else [])
 
     def _take(self, steps: list[Step]) -> None:
         for step in steps:
@@ -383,9 +389,10 @@ class Transports:
 
     def _drop_closed(self) -> None:
         """Forget the transports that nobody uses any more, for m-lines were bundled or rejected: they are closed."""
-        agents = [*self.gathering.transports, *(media.agent for media in self._media().values())]
-        for agent in dict.fromkeys(agents):
-            if agent.state == "closed" and agent.slots.state != "closed":
+        stopped = self._stopped()
+        self._described = {(agent, ufrag) for agent, ufrag in self._described if agent not in stopped}
+        for agent in stopped:
+            if agent.slots.state != "closed":
                 self._tasks.post(partial(self._set_ice_state, agent, "closed", None))
                 self._report(partial(self.gathering.dropped, agent))
 

@@ -50,6 +50,7 @@ _CHROMIUM_FLAGS = [
     "--disable-sync",
     "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.local",
+    "--js-flags=--expose-gc",  # a page may make many connections
     # It asks nothing, reports no crash, and keeps time though nobody looks.
     "--no-first-run",
     "--disable-breakpad",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fractions
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from peer import Event, RTCDataChannel, RTCPeerConnection
 from peer._timing import shortened
 
 BRISK = {"consent_interval": 0.02, "consent_answer": 0.01}  # what is lost is noticed at once
+DESCRIPTIONS = ("currentLocal", "pendingLocal", "currentRemote", "pendingRemote")
 STATES = ("signalingState", "iceGatheringState", "iceConnectionState", "connectionState")
 
 
@@ -150,6 +152,33 @@ def agent(peer: RTCPeerConnection) -> Any:
     """The ICE agent of a connection's only transport, to look into."""
     (found,) = {media.agent for media in peer._session.engine.media().values()}
     return found
+
+
+def visible(peer: RTCPeerConnection) -> dict[str, Any]:
+    """What setting a description changes, as users see it; of descriptions, what is not candidates."""
+    transports = {carrier.transport for carrier in (*peer.getSenders(), *peer.getReceivers())}
+    transports |= {peer.sctp.transport} if peer.sctp else set()
+    descriptions = {name: getattr(peer, f"{name}Description") for name in DESCRIPTIONS}
+    return {
+        "signalingState": peer.signalingState,
+        "canTrickleIceCandidates": peer.canTrickleIceCandidates,
+        **{name: value and (value.type, _before_gathering(value.sdp)) for name, value in descriptions.items()},
+        "transceivers": [
+            (t, t.mid, t.direction, t.currentDirection, t.stopped, t.sender, t.receiver) for t in peer.getTransceivers()
+        ],
+        "senders": [(sender, sender.track, sender.transport) for sender in peer.getSenders()],
+        "receivers": [(receiver, receiver.track, receiver.transport) for receiver in peer.getReceivers()],
+        "sctp": peer.sctp and (peer.sctp, peer.sctp.transport),
+        "transports": {
+            dtls: (ice.role, ice.getLocalParameters(), ice.getRemoteParameters())
+            for dtls, ice in ((dtls, dtls.iceTransport) for dtls in transports)
+        },
+    }
+
+
+def _before_gathering(sdp: str) -> str:
+    """*sdp* without candidates, and without the address and the port to use where there is no ICE."""
+    return re.sub(r"(?m)^(?:a=candidate:|a=end-of-candidates|c=).*\n|(?<=^m=)(\w+) [1-9]\d*", r"\1", sdp)
 
 
 class Log:

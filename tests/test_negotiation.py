@@ -170,13 +170,15 @@ async def test_a_transceiver_that_is_stopped_needs_negotiation():
     async with open_peers(None, None) as (offerer, answerer):
         await connected_with_audio(offerer, answerer)
         states = counted(offerer)
+        (theirs,) = answerer.getTransceivers()
         await offerer.getTransceivers()[0].stop()
         await turns()
         assert states == ["stable"]
         await negotiate(offerer, answerer)
         await turns()
         assert states == ["stable"]
-        assert answerer.getTransceivers()[0].stopped
+        assert theirs.stopped
+        assert (offerer.getTransceivers(), answerer.getTransceivers()) == ([], [])
 
 
 async def test_a_track_that_is_removed_is_sent_no_more_and_its_transceiver_goes_on_receiving():

@@ -552,7 +552,7 @@ async def test_restarts_that_lead_nowhere_do_not_pile_up():
 
 async def test_a_role_conflict_is_settled_in_the_same_way_by_all_generations():
     async with open_peers(None, None) as (offerer, answerer):
-        await connect(offerer, answerer)
+        await connect_once(offerer, answerer)
         offerer.restartIce()
         await negotiate(offerer, answerer)
         for peer in (offerer, answerer):

@@ -7,6 +7,7 @@ const EVENTS = [
   "negotiationneeded", "signalingstatechange", "icegatheringstatechange", "iceconnectionstatechange",
   "connectionstatechange", "icecandidate", "icecandidateerror", "datachannel", "track",
 ];
+const DESCRIPTIONS = ["currentLocal", "pendingLocal", "currentRemote", "pendingRemote"];
 const CHANNEL_EVENTS = ["open", "closing", "error", "close"];
 const STREAM_EVENTS = ["addtrack", "removetrack"];
 const TRANSPORT_EVENTS = ["gatheringstatechange", "statechange", "selectedcandidatepairchange"];
@@ -191,6 +192,19 @@ class Peer {
     return { ...given, usernameFragment: line?.slice(12) ?? "none" };
   }
 
+  // What a call that fails must not change.
+  negotiated() {
+    const kept = /^(m=|a=(group|mid|ice-ufrag|(send|recv)(recv|only)|inactive))/;
+    const words = (all) => all && all.filter((line) => kept.test(line)).map((line) => line.split(" ")[0]);
+    const described = DESCRIPTIONS.map((which) => words(lines(this, `${which}Description`)));
+    const transceivers = this.pc.getTransceivers();
+    const seen = transceivers.map(({ mid, direction, currentDirection, stopped }) => [
+      mid, direction, currentDirection, stopped,
+    ]);
+    const counts = [this.pc.getSenders().length, this.pc.getReceivers().length];
+    return JSON.stringify([this.pc.signalingState, described, seen, counts]);
+  }
+
   candidateLines() {
     return (lines(this, "remoteDescription") ?? []).filter((line) => line.startsWith("a=candidate:")).length;
   }
@@ -245,6 +259,19 @@ const LEADING = {
         outcome = `threw ${nameOf(error)}`;
       }
       note("A", "row", row, { given, outcome });
+    }
+  },
+  async anew(rows, before) {
+    window.gc?.(); // Chromium counts the connections that are closed, until they are collected
+    for (const [row, [method, ...given]] of Object.entries(rows)) {
+      peers.A.pc.close();
+      const peer = (peers.A = new Peer("A"));
+      for (const step of before) await take(step);
+      const seen = peer.negotiated();
+      const outcome = await peer.call(method, given);
+      const failed = !/^(returned|resolved)/.test(outcome);
+      const changed = failed && peer.negotiated() !== seen ? ", changed" : "";
+      note("A", "row", row, { outcome: `${outcome}, ${peer.pc.signalingState}${changed}` });
     }
   },
   members(name, members) {

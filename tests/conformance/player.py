@@ -23,6 +23,7 @@ EVENTS = (
     "datachannel",
     "track",
 )
+DESCRIPTIONS = ("currentLocal", "pendingLocal", "currentRemote", "pendingRemote")
 CHANNEL_EVENTS = ("open", "closing", "error", "close")
 STREAM_EVENTS = ("addtrack", "removetrack")
 TRANSPORT_EVENTS = ("gatheringstatechange", "statechange", "selectedcandidatepairchange")
@@ -54,6 +55,7 @@ def name_of(error: BaseException) -> str:
 
 class Player:
     def __init__(self, configuration: dict[str, Any]) -> None:
+        self._configuration = configuration
         self.log: list[dict[str, Any]] = []
         self.trickling = False
         self.deliveries: list[asyncio.Future[None]] = []  # candidates that are being added
@@ -194,6 +196,19 @@ class Player:
         for member in members:
             self.note("A", "row", member, outcome="there" if hasattr(there, member) else "missing")
 
+    async def _anew(self, rows: dict[str, list[Any]], before: Sequence[Step]) -> None:
+        for row, (method, *given) in rows.items():
+            await self.peers["A"].pc.close()
+            peer = self.peers["A"] = Peer(self, "A", self._configuration.get("A"))
+            for step in before:
+                await self.take(step)
+            seen = peer.negotiated()
+            outcome = peer.call(method, given)
+            outcome = outcome if isinstance(outcome, str) else await outcome
+            failed = not outcome.startswith(("returned", "resolved"))
+            changed = ", changed" if failed and peer.negotiated() != seen else ""
+            self.note("A", "row", row, outcome=f"{outcome}, {peer.pc.signalingState}{changed}")
+
     async def _peer_sees(self, peer: Peer, words: str, times: int = 1) -> None:
         if self.count(peer.name, words) < times:
             future = asyncio.get_running_loop().create_future()
@@ -279,6 +294,19 @@ class Peer:
         """The lines of a description that count, or None."""
         description = getattr(self.pc, which)
         return [line for line in description.sdp.split("\r\n") if LINES.match(line)] if description else None
+
+    def negotiated(self) -> Any:
+        """What a call that fails must not change."""
+        kept = re.compile("m=|a=(group|mid|ice-ufrag|(send|recv)(recv|only)|inactive)")
+        described = [self.lines(f"{which}Description") for which in DESCRIPTIONS]
+        transceivers = [(t.mid, t.direction, t.currentDirection, t.stopped) for t in self.pc.getTransceivers()]
+        return (
+            self.pc.signalingState,
+            [lines and [line.split(" ")[0] for line in lines if kept.match(line)] for lines in described],
+            transceivers,
+            len(self.pc.getSenders()),
+            len(self.pc.getReceivers()),
+        )
 
     def candidate_lines(self) -> int:
         return sum(line.startswith("a=candidate:") for line in self.lines("remoteDescription") or ())

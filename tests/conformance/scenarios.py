@@ -41,7 +41,7 @@ def _scenario(name: str, written: dict[str, Any], shapes: dict[str, str]) -> Sce
     return Scenario(
         name=name,
         about=data.pop("about"),
-        steps=[step for short in data.pop("steps") for step in _steps(short)],
+        steps=[step for short in _given(data.pop("steps")) for step in _steps(short)],
         configuration=data.pop("configuration", {}),
         also=data.pop("also", []),
         limit=data.pop("limit", LIMIT),
@@ -63,9 +63,61 @@ def _steps(short: list[Any]) -> list[Any]:
             ]
         case ["both", verb, *given]:
             return [[f"{who}.{verb}", *given] for who in "AB"]
+        case ["anew", {"descriptions": type, **limits}, *before]:
+            texts = descriptions(type)
+            wanted = limits.get("only", texts)
+            rows = {row: ["setRemoteDescription", {"type": type, "sdp": texts[row]}] for row in wanted}
+            return [["anew", rows, before]]
+        case ["anew", {"rows": name}, *before]:
+            return [["anew", {row: _given(call) for row, call in _read(name).items()}, before]]
         case [*most, {"rows": name}]:
-            return [[*most, json.loads((HERE / "rows" / f"{name}.json").read_text())]]
+            return [[*most, _read(name)]]
     return [short]
+
+
+def _given(written: Any) -> Any:
+    """What is written, with descriptions in place of {whole = "<type>"}, with another row if it names one."""
+    if isinstance(written, list):
+        return [_given(each) for each in written]
+    if isinstance(written, dict) and "whole" in written:
+        type = written["whole"]
+        return {"type": type, "sdp": descriptions(type)[written.get("row", "as it should be")]}
+    return written
+
+
+def descriptions(type: str) -> dict[str, str]:
+    """The texts of rows/descriptions.json, as those of the *type* offer, pranswer or answer."""
+    whole = (HERE / "rows" / "description.sdp").read_text()
+    role = "actpass" if type == "offer" else "active"
+    return {row: _edited(whole, how).replace("$role", role) for row, how in _read("descriptions").items()}
+
+
+def _edited(whole: str, how: Any) -> str:
+    """A text instead of the *whole* one; or the whole one with edits, other line ends, or other m-lines.
+
+    An edit is what stands there, and what shall; None cuts the text off behind it. A number says which one is meant, if
+    not all are.
+    """
+    if isinstance(how, str):
+        return how.replace("\n", "\r\n")
+    how = how if isinstance(how, dict) else {"edits": how}
+    for before, after, *number in how.get("edits", ()):
+        assert before in whole, before
+        pieces = whole.split(before)
+        if after is None:
+            whole = pieces[0] + before
+        elif number:
+            whole = before.join(pieces[: number[0]]) + after + before.join(pieces[number[0] :])
+        else:
+            whole = after.join(pieces)
+    if "order" in how:
+        session, *sections = re.split("(?m)^(?=m=)", whole)
+        whole = "".join([session, *(sections[index] for index in how["order"])])
+    return whole.replace("\n", how.get("end", "\r\n"))
+
+
+def _read(name: str) -> Any:
+    return json.loads((HERE / "rows" / f"{name}.json").read_text())
 
 
 def _list(value: str | list[str]) -> list[str]:

@@ -19,7 +19,7 @@ from peer._description import (
     ufrags,
     without_candidates,
 )
-from peer._errors import InvalidAccessError, OperationError
+from peer._errors import OperationError
 
 # The value
 
@@ -331,44 +331,6 @@ def test_an_m_line_that_is_none_is_refused(line):
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        CRLF,
-        LF,
-        FIREFOX_LIKE,
-        "v=0\r\n",
-        "v=0\r\na=group:BUNDLE\r\n",
-        "v=0\r\na=group:BUNDLE \r\n",
-        "v=0\r\na=group:BUNDLE 1 0\r\nm=video 9 X 0\r\na=mid:0\r\nm=audio 0 X 0\r\na=mid:1\r\n",
-        "v=0\r\na=group:BUNDLE 1\r\na=group:BUNDLE 0\r\nm=video 9 X 0\r\na=mid:0\r\nm=audio 0 X 0\r\na=mid:1\r\n",
-        "v=0\r\na=group:LS 5 6\r\nm=video 9 X 0\r\n",
-        "v=0\r\nm=audio 9 X 0\r\na=group:BUNDLE nope\r\n",  # no group: it stands in a section
-    ],
-)
-def test_a_description_that_aiortc_can_apply_passes(text):
-    Description("offer", text).check()
-
-
-@pytest.mark.parametrize("kind", ["text", "message", "image", "AUDIO", "m"])
-def test_an_m_line_of_a_kind_that_aiortc_does_not_know_is_an_operation_error(kind):
-    description = Description("offer", f"v=0\r\nm=audio 9 X 0\r\na=mid:0\r\nm={kind} 0 X 0\r\na=mid:1\r\n")
-    with pytest.raises(OperationError, match=f"m-line of the kind {kind}, which is not supported"):
-        description.check()
-
-
-def test_a_mid_that_two_m_lines_have_is_an_invalid_access_error():
-    description = Description("offer", CRLF.replace("a=mid:1", "a=mid:0").replace("BUNDLE 0 1", "BUNDLE 0"))
-    with pytest.raises(InvalidAccessError, match="two m-lines have the same mid"):
-        description.check()
-
-
-def test_a_mid_that_no_m_line_has_is_no_mid_that_two_have():
-    Description("offer", "v=0\r\nm=audio 9 X 0\r\nm=audio 9 X 0\r\n").check()
-    with pytest.raises(InvalidAccessError, match="names an m-line that does not exist"):
-        Description("offer", "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\n").check()
-
-
-@pytest.mark.parametrize(
     ("own", "known", "mids"),
     [
         pytest.param([], [], [], id="no m-line"),
@@ -411,11 +373,20 @@ def test_the_mid_that_the_engine_sees_has_a_line_of_its_own(text, named):
     assert description.named == f"{named}a={ONE}{end}"
 
 
-@pytest.mark.parametrize("group", ["0 1 2", "2", "01", "0 1\r\na=group:BUNDLE 2"])
-def test_a_bundle_of_an_m_line_that_does_not_exist_is_an_invalid_access_error(group):
-    description = Description("offer", CRLF.replace("BUNDLE 0 1", f"BUNDLE {group}"))
-    with pytest.raises(InvalidAccessError, match="the BUNDLE group names an m-line that does not exist"):
-        description.check()
+def test_a_description_knows_what_its_m_lines_say_of_their_transport():
+    session = "v=0\r\na=fingerprint:SHA-256 AA\r\na=setup:actpass\r\n"
+    own = "a=setup:active\r\na=rtcp-mux\r\na=fingerprint:sha-512 AA\r\n"
+    first, second = Description("offer", f"{session}m=audio 9 X 0\r\nm=audio 9 X 0\r\n{own}").sections
+    assert (first.setup, first.hashes, first.multiplexed) == ("actpass", {"sha-256"}, False)
+    assert (second.setup, second.hashes, second.multiplexed) == ("active", {"sha-256", "sha-512"}, True)
+    (bare,) = Description("offer", "v=0\r\nm=audio 9 X 0\r\n").sections
+    assert (bare.setup, bare.hashes, bare.multiplexed) == (None, set(), False)
+
+
+def test_a_description_knows_all_its_groups_and_uses_the_first():
+    description = Description("offer", "v=0\r\na=group:BUNDLE 1 0\r\na=group:BUNDLE 2\r\na=group:LS 1\r\n")
+    assert (description.groups, description.group) == ([["1", "0"], ["2"]], ["1", "0"])
+    assert Description("offer", "v=0\r\n").groups == []
 
 
 def test_a_description_knows_the_mids_of_its_rejected_m_lines():
@@ -423,6 +394,12 @@ def test_a_description_knows_the_mids_of_its_rejected_m_lines():
     bundled = "m=audio 0 X 0\r\na=mid:d\r\na=bundle-only"
     assert Description("offer", "\r\n".join(("v=0", *media, bundled, ""))).rejected == ["c", "a"]
     assert Description("offer", CRLF).rejected == []
+
+
+def test_what_an_answer_will_reject_is_not_used_either():
+    description = Description("offer", CRLF.replace("m=audio 9", "m=audio 0"))
+    description.refused = {"1"}
+    assert (description.rejected, description.unused) == (["0"], ["0", "1"])
 
 
 # Adding candidates
