@@ -72,7 +72,7 @@ def check(description: Description, offer: Description | None, last: Sequence[De
 
 def check_syntax(sdp: str) -> None:
     """Raise OperationError unless the lines of *sdp* are those of a session description."""
-    lines = [line.removesuffix("\r").rstrip(" \t") for line in sdp.split("\n")]
+    lines = [line.rstrip(" \t\r") for line in sdp.split("\n")]
     while lines and not lines[-1]:
         lines.pop()
     for number, line in enumerate(lines, 1):

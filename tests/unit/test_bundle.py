@@ -57,6 +57,12 @@ INACTIVE = {
 }
 
 
+NOBODY = (
+    "a=ice-ufrag:none\r\na=ice-pwd:nonenonenonenonenonenone\r\n"
+    f"a=fingerprint:sha-256 {':'.join(['00'] * 32)}\r\na=setup:active\r\n"
+)
+
+
 def inactive(mid, parameters=PARAMETERS):
     media, attributes = INACTIVE[mid]
     return f"{media}c=IN IP4 0.0.0.0\r\na=inactive\r\na=mid:{mid}\r\n{attributes}{parameters}"
@@ -94,8 +100,8 @@ def group(words):
         # there is no group
         (UNGROUPED + AUDIO + VIDEO, [], AUDIO + VIDEO, ["0"]),
         # there is nothing to share
-        (group("") + BARE["0"] + BARE["x"], ["0", "x"], BARE["0"] + BARE["x"], []),
-        (UNGROUPED + BARE["0"], ["0"], BARE["0"], []),
+        (group("") + BARE["0"] + BARE["x"], ["0", "x"], inactive("0", NOBODY) + inactive("x", NOBODY), []),
+        (UNGROUPED + BARE["0"], ["0"], inactive("0", NOBODY), []),
         (UNGROUPED, [], "", []),
     ],
 )
@@ -129,6 +135,17 @@ def test_the_other_side_may_call_an_m_line_what_it_likes(mid):
     assert accept(given, [mid]) == UNGROUPED + AUDIO + inactive("1").replace("mid:1", f"mid:{mid}")
     assert shared(given, []) == ["0", mid]
     assert regroup(OFFER, ["0", mid]) == group(f" 0 {mid}") + AUDIO + VIDEO + DATA
+
+
+@pytest.mark.parametrize("mid", ["0", "1"])
+def test_a_refused_m_line_has_a_codec_that_aiortc_knows_and_nothing_else_is_changed(mid):
+    attributes = "a=rtpmap:98 x/1\r\na=fmtp:98 y\r\na=rtcp-fb:98 z\r\na=sendonly\r\n"
+    media, codec = INACTIVE[mid]
+    known = AUDIO if mid == "0" else VIDEO
+    others = known.split("\r\n", 1)[1]
+    unknown = media.replace(" 0\r", " 98 99\r").replace(" 96\r", " 98\r") + others + attributes
+    assert accept(UNGROUPED + unknown + DATA, [], [mid]) == UNGROUPED + media + codec + others + "a=sendonly\r\n" + DATA
+    assert accept(UNGROUPED + unknown + DATA, []) == UNGROUPED + unknown + DATA
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r\r\n"], ids=ascii)
