@@ -12,9 +12,9 @@ TRANSPORT = (
     f"a=ice-ufrag:abcd\r\na=ice-pwd:{'p' * 22}\r\na=rtcp-mux\r\n"
     "a=fingerprint:sha-256 AA\r\na=fingerprint:sha-512 BB\r\na=setup:passive\r\n"
 )
-AUDIO = f"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n{TRANSPORT}a=rtpmap:111 opus/48000/2\r\n"
+AUDIO = f"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendrecv\r\na=mid:0\r\n{TRANSPORT}a=rtpmap:111 opus/48000/2\r\n"
 VIDEO = AUDIO.replace("m=audio", "m=video").replace("mid:0", "mid:1")
-DATA = f"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\na=sctp-port:5000\r\n{TRANSPORT}"
+DATA = f"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=sendrecv\r\na=mid:1\r\na=sctp-port:5000\r\n{TRANSPORT}"
 
 
 def bare(section):
@@ -78,6 +78,20 @@ def test_an_answer_without_a_role_is_active(type, lines):
     assert explicit(text, type).count("a=setup:active\r\n") == lines
     said = text.replace("t=0 0\r\n", "t=0 0\r\na=setup:passive\r\n")
     assert explicit(said, type) == said
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r\r\n"], ids=ascii)
+def test_a_direction_that_is_not_said_is_that_of_the_session_or_sendrecv(end):
+    silent = AUDIO.replace("a=sendrecv\r\n", "")
+    receiving = SESSION + "a=recvonly\r\n"
+    told = {
+        SESSION + silent: "sendrecv",
+        receiving + silent: "recvonly",
+        receiving + AUDIO.replace("sendrecv", "inactive"): "inactive",
+    }
+    for text, direction in told.items():
+        (media,) = SessionDescription.parse(explicit(text.replace("\r\n", end), "offer")).media
+        assert media.direction == direction
 
 
 def test_payload_types_that_mean_something_by_themselves():
