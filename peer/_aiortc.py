@@ -214,6 +214,7 @@ class Engine(aiortc.RTCPeerConnection):
         self._made: list[Carrier] = []  # what was made for the pending offer; emptied with it
         self._ending: set[asyncio.Task[None]] = set()  # what is being stopped
         self._of_tracks: set[Transceiver] = set()  # those that addTrack() made; grows
+        self._have_sent: set[Transceiver] = set()  # those that sent at some time; grows
         self._gone: set[Transceiver] = set()  # those that were stopped and rejected; grows
         self.stopped: set[Agent] = set()  # those whose transports were stopped; grows
         self.on("datachannel", self._found_channel)
@@ -296,13 +297,13 @@ class Engine(aiortc.RTCPeerConnection):
             transceiver._offerDirection = "inactive"
         _at_once(super().setLocalDescription(aiortc.RTCSessionDescription(text, type)))
         if type == "answer":
-            self._conclude()
             for media in self._RTCPeerConnection__currentLocalDescription.media:
                 for transceiver in self.getTransceivers():
                     if transceiver.mid == media.rtp.muxId:  # aiortc goes by what we want now
                         transceiver._setCurrentDirection(media.direction or "sendrecv")
-        for transceiver in left_out:
-            transceiver._setCurrentDirection(None)  # type: ignore[arg-type]
+            for transceiver in left_out:
+                transceiver._setCurrentDirection(None)  # type: ignore[arg-type]
+            self._conclude()
 
     def apply_remote(self, type: str, text: str, bundle: Sequence[str], unused: Collection[str]) -> None:
         """Hand over the remote description *text*, which has no candidates and no groups.
@@ -337,6 +338,7 @@ class Engine(aiortc.RTCPeerConnection):
             self._RTCPeerConnection__currentRemoteDescription = self._RTCPeerConnection__pendingRemoteDescription  # type: ignore[has-type]
             self._RTCPeerConnection__pendingRemoteDescription = None
         self._stable, self._made = None, []
+        self._have_sent.update(t for t in self.getTransceivers() if t.currentDirection in ("sendrecv", "sendonly"))
 
     def take_back(self) -> None:
         """Forget the pending offer, ours or theirs: its new m-lines, and what was made for them.
@@ -567,8 +569,9 @@ class Engine(aiortc.RTCPeerConnection):
         """
         transceivers = self.getTransceivers()
         known = [transceiver for transceiver in transceivers if transceiver not in self._made]
-        stopped = [transceiver for transceiver in transceivers if transceiver.stopped]
-        for transceiver in stopped:  # aiortc may take one, and send nothing
+        # aiortc may take one that is stopped, or one that has sent already (webrtc-pc 5.1).
+        unfit = [transceiver for transceiver in transceivers if transceiver.stopped or transceiver in self._have_sent]
+        for transceiver in unfit:
             self._RTCPeerConnection__transceivers.remove(transceiver)  # type: ignore[attr-defined]
         try:
             sender = super().addTrack(track)

@@ -57,6 +57,21 @@ async def offer(offerer, answerer):
 # Ours
 
 
+async def test_a_sender_is_used_for_another_track_unless_it_has_sent_already():
+    async with open_peers(None, None) as (offerer, answerer):
+        sender = offerer.addTrack(Tone())
+        await negotiate(offerer, answerer)
+        (receiving,) = answerer.getTransceivers()
+        used = answerer.addTrack(Tone())
+        assert used is receiving.sender
+        await negotiate(answerer, offerer)
+        for peer, sent in ((offerer, sender), (answerer, used)):
+            peer.removeTrack(sent)
+            again = peer.addTrack(Tone())
+            assert again is not sent
+            assert [each.sender for each in peer.getTransceivers()] == [sent, again]
+
+
 @pytest.mark.parametrize("given", ["", "one", "one two", "two one two"])
 @pytest.mark.parametrize("how", ["addTrack", "addTransceiver", "addTransceiver with keywords", "setStreams"])
 async def test_the_other_side_sees_the_streams_that_a_track_was_put_in(given, how):
