@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -201,6 +201,9 @@ class Engine(aiortc.RTCPeerConnection):
         super().__init__(self._configuration)
         if certificates:
             self._RTCPeerConnection__certificates = list(certificates[:1])  # aiortc takes one
+        else:
+            for made in self._RTCPeerConnection__certificates:  # what each description says takes a while
+                made.getFingerprints = cache(made.getFingerprints)  # type: ignore[method-assign]
         self._make_agent = make_agent
         self._tasks = tasks
         self._channel_opened = channel_opened

@@ -20,53 +20,58 @@ from ._description import DIRECTIONS
 _SECTIONS = re.compile(r"(?m)^(?=m=)")
 _BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNREADABLE = re.compile(r"(?m)^a=rtcp:[^\n]*\n?|(?<=^a=extmap:)(\S+ \S+) [^\r\n]*")
+_ATTRIBUTE = re.compile(r"(?m)^a=([^:\r\n]+)(?::([^\r\n]*))?")
 _STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
 _OF_TRANSPORTS = ("ice-ufrag", "ice-pwd", "fingerprint", "setup", "rtcp-mux")
+
+Attributes = dict[str, list[str]]  # the values of each, in their order; the empty text where it has none
 
 
 def explicit(sdp: str, type: str) -> str:
     """*sdp*, a description of *type* whose m-lines have their mids, with nothing left unsaid."""
     session, *sections = _SECTIONS.split(_UNREADABLE.sub(r"\1", _BREAKS.sub("?", sdp)))
-    members = {mid: section for section in sections for mid in _values(section, "mid")}
-    speaker = next((members[mid] for mid in bundled(session) if mid in members and _accepted(members[mid])), "")
-    for index, section in enumerate(sections):
-        lines = []
-        if _values(section, "mid")[0] in bundled(session):
-            missing = [name for name in _OF_TRANSPORTS if not _values(section, name) and not _values(session, name)]
-            lines = [f"a={name}{value and ':'}{value}" for name in missing for value in _values(speaker, name)]
-        lines += _said_by_default(session, section + "".join(f"{line}\n" for line in lines), type)
-        sections[index] = _with(section, lines)
+    general, own = _attributes(session), [_attributes(section) for section in sections]
+    group = bundled(session)
+    members = {each["mid"][0]: each for each, section in zip(own, sections, strict=True) if _accepted(section, each)}
+    speaker = next((members[mid] for mid in group if mid in members), {})
+    for index, (section, attributes) in enumerate(zip(sections, own, strict=True)):
+        said = general | attributes
+        of_group = {}
+        if attributes["mid"][0] in group:
+            of_group = {name: speaker[name] for name in _OF_TRANSPORTS if name in speaker and name not in said}
+        lines = [f"a={name}{value and ':'}{value}" for name, values in of_group.items() for value in values]
+        if type != "offer" and "setup" not in said | of_group:
+            lines.append("a=setup:active")
+        if not any(name in attributes for name in DIRECTIONS):
+            lines.append(f"a={next((name for name in DIRECTIONS if name in general), 'sendrecv')}")
+        sections[index] = _with(section, lines + _of_media(section.split("\n")[0], attributes))
     return "".join([session, *sections])
 
 
-def _said_by_default(session: str, section: str, type: str) -> list[str]:
-    lines = []
-    if type != "offer" and not _values(section, "setup") and not _values(session, "setup"):
-        lines.append("a=setup:active")
-    if not _directions(section):
-        lines.append(f"a={(_directions(session) or ['sendrecv'])[0]}")
-    kind, _, protocol, *formats = section.split("\n")[0].split()
-    if kind == "m=application" and protocol != "DTLS/SCTP" and not _values(section, "sctp-port"):
-        lines.append("a=sctp-port:5000")
+def _of_media(line: str, attributes: Attributes) -> list[str]:
+    """What the m= *line* of a section with these attributes means by itself."""
+    kind, _, protocol, *formats = line.split()
+    if kind == "m=application" and protocol != "DTLS/SCTP" and "sctp-port" not in attributes:
+        return ["a=sctp-port:5000"]
     if kind == "m=audio":
-        mapped = {value.split(" ")[0] for value in _values(section, "rtpmap")}
-        lines += [f"a=rtpmap:{number} {_STATIC[number]}" for number in formats if number in _STATIC.keys() - mapped]
-    return lines
+        mapped = {value.split(" ")[0] for value in attributes.get("rtpmap", ())}
+        return [f"a=rtpmap:{number} {_STATIC[number]}" for number in formats if number in _STATIC.keys() - mapped]
+    return []
 
 
-def _values(section: str, name: str) -> list[str]:
-    """The values of the lines a=*name*; the empty text where there is none."""
-    return re.findall(rf"(?m)^a={name}(?::([^\r\n]*))?\r*$", section)
+def _attributes(section: str) -> Attributes:
+    found: Attributes = {}
+    for name, value in _ATTRIBUTE.findall(section):
+        found.setdefault(name, []).append(value)
+    return found
 
 
-def _directions(section: str) -> list[str]:
-    return [name for name in DIRECTIONS if _values(section, name)]
-
-
-def _accepted(section: str) -> bool:
-    return section.split(" ")[1] != "0" or bool(_values(section, "bundle-only"))
+def _accepted(section: str, attributes: Attributes) -> bool:
+    return section.split(" ")[1] != "0" or "bundle-only" in attributes
 
 
 def _with(section: str, lines: list[str]) -> str:
+    if not lines:
+        return section
     media, _, others = section.partition("\n")
     return "\n".join([media, *(f"{line}\r" for line in lines), others])

@@ -116,19 +116,21 @@ class Session:
         if type == "rollback":
             return self._tasks.run("setRemoteDescription", partial(self._roll_back, "remote"))
         description = Description(type, init.get("sdp", ""))
-        self._check_remote(description, self.pending_local)
+        text = self._check_remote(description, self.pending_local)
         if glare:  # in a task of its own
             self._tasks.post(partial(self._roll_back, "local"))
-        return self._tasks.run("setRemoteDescription", partial(self._set_remote, description))
+        return self._tasks.run("setRemoteDescription", partial(self._set_remote, description, text))
 
-    def _check_remote(self, description: Description, offer: Description | None) -> None:
-        """Raise unless *description* can be applied; if it is an answer, to our *offer*."""
+    def _check_remote(self, description: Description, offer: Description | None) -> str:
+        """Raise unless *description* can be applied; if it is an answer, to our *offer*. Return the engine's text."""
         answered = offer if description.type != "offer" else None
         known = [self.pending_remote] if self.pending_remote else [self.current_remote, self.current_local]
         last = [answered] if answered else [each for each in known if each is not None]
         description.name([section.mid or "" for section in last[0].sections] if last else [])
         check(description, answered, last)
-        lacking = self.engine.lacking(_bare(description))
+        text = explicit(without_candidates(description.named), description.type)
+        bare = accept(text, description.rejected)
+        lacking = self.engine.lacking(bare)
         if lacking is None:
             raise OperationError(f"the {description.type} has a line that does not parse")
         description.refused = lacking
@@ -136,6 +138,7 @@ class Session:
             if description.refused:
                 raise InvalidAccessError("the answer has an m-line without a codec that was offered")
             check_restart(description, answered, self.current_local, self.current_remote)
+        return accept(text, description.rejected, description.refused) if description.refused else bare
 
     def add_candidate(self, init: _remote.CandidateInit) -> Promise[None]:
         """Add a remote candidate (webrtc-pc 4.4.2)."""
@@ -266,10 +269,10 @@ class Session:
         self.transports.described_locally(description)
         self._negotiated("local", description)
 
-    def _set_remote(self, description: Description) -> None:
+    def _set_remote(self, description: Description, text: str) -> None:
         if description.type != "pranswer":  # the engine gets the final one
             with translated(InvalidAccessError):
-                self._apply_remote(description)
+                self._apply_remote(description, text)
         if description.type != "answer":
             self.pending_remote = description
         else:
@@ -281,12 +284,12 @@ class Session:
             self.transports.note_remote(addition, description)
         self._negotiated("remote", description)
 
-    def _apply_remote(self, description: Description) -> None:
+    def _apply_remote(self, description: Description, text: str) -> None:
         if description.type == "answer":
             assert self.pending_local is not None
             self.engine.apply_local("offer", _bare(self.pending_local))
         bundle = shared(description.named, description.unused)
-        self.engine.apply_remote(description.type, _bare(description), bundle, description.unused)
+        self.engine.apply_remote(description.type, text, bundle, description.unused)
         self.engine.reject(description.rejected)
         if description.type == "answer":
             self.engine.close_rejected(description.rejected)
@@ -357,12 +360,11 @@ class Session:
 
 
 def _bare(description: Description) -> str:
-    """The text for the engine, which learns of candidates and groups otherwise.
+    """The text of one of ours for the engine, which learns of candidates and groups otherwise.
 
-    It knows no m-lines without mids, and none that are rejected.
+    It knows no m-lines that are rejected.
     """
-    text = explicit(without_candidates(description.named), description.type)
-    return accept(text, description.rejected, description.refused)
+    return accept(without_candidates(description.value.sdp), description.rejected)
 
 
 def _created_as(type: str) -> str:
