@@ -108,7 +108,6 @@ class _Line:
     index: int | None = None  # of its m-line
     codecs: list[Any] = field(default_factory=list)
     extensions: list[Any] = field(default_factory=list)
-    preferred: list[Any] = field(default_factory=list)
     offered: str | None = None  # the direction
 
 
@@ -219,6 +218,7 @@ class Engine(aiortc.RTCPeerConnection):
         self._of_tracks: set[Transceiver] = set()  # those that addTrack() made; grows
         self._have_sent: set[Transceiver] = set()  # those that sent at some time; grows
         self._gone: set[Transceiver] = set()  # those that were stopped and rejected; grows
+        self._last_read: tuple[str, sdp.SessionDescription] | None = None  # a remote one; None when it was applied
         self.stopped: set[Agent] = set()  # those whose transports were stopped; grows
         self.on("datachannel", self._found_channel)
 
@@ -249,8 +249,15 @@ class Engine(aiortc.RTCPeerConnection):
         return str(offer)
 
     def create_answer(self) -> str:
-        """The text of an answer."""
-        return _now(super().createAnswer()).sdp
+        """The text of an answer. It has, of the codecs that were offered and that we know, those that users prefer."""
+        offered = {t: t._codecs for t in self.getTransceivers()}
+        for transceiver, codecs in offered.items():
+            transceiver._codecs = filter_preferred_codecs(codecs, transceiver._preferred_codecs) or codecs
+        try:
+            return _now(super().createAnswer()).sdp
+        finally:
+            for transceiver, codecs in offered.items():
+                transceiver._codecs = codecs
 
     def hold_offer(self, text: str) -> None:
         """Give m-lines their mids as the local offer *text* names them, and keep it for the next offer to build on.
@@ -281,20 +288,34 @@ class Engine(aiortc.RTCPeerConnection):
             for index, media in enumerate(offer.media)
         ]
 
-    def lacking(self, text: str) -> set[str] | None:
-        """The mids of the m-lines in a remote description that name no codec we have; None if it does not parse.
-
-        aiortc's parser asserts where it should answer.
-        """
+    def parses(self, text: str) -> bool:
+        """Whether aiortc can read the remote description *text*; its parser asserts where it should answer."""
         try:
-            description = sdp.SessionDescription.parse(text)
+            self._read(text)
         except Exception:
-            return None
+            return False
+        return True
+
+    def lacking(self, type: str, text: str) -> set[str]:
+        """The mids of the m-lines in a remote description that name no codec that we know; in an offer, and prefer."""
+        description = self._read(text)
         pairs = zip(description.media, self._partners(description), strict=True)
-        return {media.rtp.muxId for media, partner in pairs if not _understands(media, partner)}
+        return {
+            media.rtp.muxId
+            for media, partner in pairs
+            if not _understands(media, partner._preferred_codecs if partner and type == "offer" else [])
+        }
+
+    def _read(self, text: str) -> sdp.SessionDescription:
+        """What aiortc reads in *text*; the same object when that was read last. It is only looked at."""
+        if self._last_read is None or self._last_read[0] != text:
+            self._last_read = text, sdp.SessionDescription.parse(text)
+        return self._last_read[1]
 
     def apply_local(self, type: str, text: str) -> None:
         """Hand over the local description *text*, which has no candidates."""
+        if type == "answer":
+            self._settle_codecs(text)
         left_out = [t for t in self.getTransceivers() if type == "answer" and t.mid is None]
         for transceiver in left_out:  # the remote side has not offered it; aiortc would raise
             transceiver._offerDirection = "inactive"
@@ -308,6 +329,14 @@ class Engine(aiortc.RTCPeerConnection):
                 transceiver._setCurrentDirection(None)  # type: ignore[arg-type]
             self._conclude()
 
+    def _settle_codecs(self, answer: str) -> None:
+        """Use, of the codecs that were offered, those that our *answer* has, in its order."""
+        for media in sdp.SessionDescription.parse(answer).media:
+            for transceiver in self.getTransceivers():
+                if transceiver.mid == media.rtp.muxId:
+                    offered = {codec.payloadType: codec for codec in transceiver._codecs}
+                    transceiver._codecs = [offered[number] for number in media.fmt if number in offered]
+
     def apply_remote(self, type: str, text: str, bundle: Sequence[str], unused: Collection[str]) -> None:
         """Hand over the remote description *text*, which has no candidates and no groups.
 
@@ -316,14 +345,20 @@ class Engine(aiortc.RTCPeerConnection):
         before = self._moment()
         transceivers: list[Transceiver] = self._RTCPeerConnection__transceivers  # type: ignore[attr-defined]
         order: dict[Transceiver, int] = {}
+        preferred: dict[Transceiver, list[aiortc.RTCRtpCodecCapability]] = {}
         try:
             if type == "offer":
                 self._stable = self._stable or before
-                self._expect(text, {*bundle, *unused}, unused)
+                self._expect(text, {*bundle, *unused})
             order.update((transceiver, number) for number, transceiver in enumerate(transceivers))
             transceivers.sort(key=lambda transceiver: transceiver.mid is None)  # aiortc may take one without a mid
+            preferred.update((transceiver, transceiver._preferred_codecs) for transceiver in transceivers)
+            for transceiver in transceivers:  # what users prefer counts when we create descriptions
+                transceiver._preferred_codecs = []
             _at_once(super().setRemoteDescription(aiortc.RTCSessionDescription(text, type)))
         finally:
+            for transceiver, codecs in preferred.items():
+                transceiver._preferred_codecs = codecs
             transceivers.sort(key=lambda transceiver: order.get(transceiver, len(order)))
             self._configuration.bundlePolicy = self._bundle_policy
         if type == "offer":
@@ -377,7 +412,7 @@ class Engine(aiortc.RTCPeerConnection):
             if isinstance(carrier, aiortc.RTCSctpTransport):
                 lines[carrier] = _Line(carrier.mid, self._RTCPeerConnection__sctp_mline_index)
             else:
-                line = carrier._codecs, carrier._headerExtensions, carrier._preferred_codecs, carrier._offerDirection
+                line = carrier._codecs, carrier._headerExtensions, carrier._offerDirection
                 lines[carrier] = _Line(carrier.mid, carrier._get_mline_index(), *line)
         return _Moment(lines, dict(self._RTCPeerConnection__remoteIce), dict(self._RTCPeerConnection__remoteDtls))
 
@@ -385,7 +420,7 @@ class Engine(aiortc.RTCPeerConnection):
         self._associate(carrier, line.mid, line.index)
         if isinstance(carrier, aiortc.RTCRtpTransceiver):
             carrier._codecs, carrier._headerExtensions = line.codecs, line.extensions
-            carrier._preferred_codecs, carrier._offerDirection = line.preferred, line.offered
+            carrier._offerDirection = line.offered
 
     def _associate(self, carrier: Carrier, mid: str | None, index: int | None) -> None:
         if isinstance(carrier, aiortc.RTCSctpTransport):
@@ -401,12 +436,12 @@ class Engine(aiortc.RTCPeerConnection):
                 self._end(carrier.stop())
                 self._RTCPeerConnection__sctp = None
         elif carrier not in self._of_tracks:
-            self._end_transceiver(carrier)
+            carrier.stop()
             self._RTCPeerConnection__transceivers.remove(carrier)  # type: ignore[attr-defined]
 
-    def _expect(self, text: str, grouped: Collection[str], unused: Collection[str]) -> None:
+    def _expect(self, text: str, grouped: Collection[str]) -> None:
         """Prepare for the remote offer *text*, of whose m-lines only the *grouped* ones may share a transport."""
-        offer = sdp.SessionDescription.parse(text)
+        offer = self._read(text)
         if any(media.rtp.muxId not in grouped for media in offer.media):
             self._configuration.bundlePolicy = aiortc.RTCBundlePolicy.MAX_COMPAT
             self._part()
@@ -422,8 +457,6 @@ class Engine(aiortc.RTCPeerConnection):
                     partner = self._RTCPeerConnection__createTransceiver(direction="recvonly", kind=media.kind)
                 if partner.mid is None:
                     self._associate(partner, media.rtp.muxId, index)
-                if media.rtp.muxId in unused:
-                    partner._preferred_codecs = []
 
     def _partners(self, description: sdp.SessionDescription) -> list[Transceiver | None]:
         """The transceivers for the m-lines of a remote description; None where there is none (RFC 9429, section 5.10).
@@ -485,17 +518,13 @@ class Engine(aiortc.RTCPeerConnection):
         """Stop the transceivers of these m-lines, which were rejected."""
         for transceiver in self.getTransceivers():
             if transceiver.mid in mids and not transceiver.stopped:
-                self._end_transceiver(transceiver)
+                transceiver.stop()
 
     def close_rejected(self, mids: Collection[str]) -> None:
         """Both sides have rejected these m-lines: their transceivers are gone, and transports that nobody else uses."""
         self._gone.update(t for t in self.getTransceivers() if t.mid in mids)
         self._stop_unused(mids)
         self._forget_closed()
-
-    def _end_transceiver(self, transceiver: aiortc.RTCRtpTransceiver) -> None:
-        transceiver.end()  # type: ignore[attr-defined]
-        self._end(transceiver.stop())
 
     def _stop_unused(self, rejected: Collection[str] = ()) -> None:
         """Stop the transports that nobody uses, whose m-line was not *rejected*."""
@@ -598,10 +627,14 @@ class Engine(aiortc.RTCPeerConnection):
         transceiver.sender.stream_ids = streams
         return transceiver
 
+    def has_made(self, sender: aiortc.RTCRtpSender) -> bool:
+        """Whether *sender* is one of ours, also if it was taken back."""
+        return isinstance(sender, Sender) and sender.tasks is self._tasks
+
     def remove_track(self, sender: aiortc.RTCRtpSender) -> None:
         """Send nothing any more over *sender*, which is one of ours."""
-        transceiver = next(t for t in self.getTransceivers() if t.sender is sender)
-        if not transceiver.stopped and sender.track is not None:
+        transceiver = next((t for t in self.getTransceivers() if t.sender is sender), None)
+        if transceiver is not None and not transceiver.stopped and sender.track is not None:
             sender.replaceTrack(None)
             transceiver.direction = RECEIVING[transceiver.direction]
 
@@ -646,6 +679,7 @@ class Engine(aiortc.RTCPeerConnection):
         transceiver: Transceiver = made
         sender = transceiver.sender
         transceiver.changed = sender.changed = self._transceiver_changed
+        transceiver.behind = self._end
         sender.tasks, sender.stream_ids = self._tasks, ()
         if self._is_closed(_transport(transceiver)):  # aiortc lets it share one whose m-lines were all rejected
             _move(transceiver, self._RTCPeerConnection__createDtlsTransport())
@@ -729,12 +763,12 @@ class Engine(aiortc.RTCPeerConnection):
                 agent.abort()
 
 
-def _understands(media: sdp.MediaDescription, transceiver: aiortc.RTCRtpTransceiver | None) -> bool:
-    """Whether aiortc knows, and the transceiver likes, a codec of the m-line."""
+def _understands(media: sdp.MediaDescription, preferred: list[aiortc.RTCRtpCodecCapability]) -> bool:
+    """Whether aiortc knows a codec of the m-line that is among the *preferred* ones, if there are such."""
     if media.kind == "application":
         return True
     known = find_common_codecs(CODECS[media.kind], media.rtp.codecs)
-    return bool(filter_preferred_codecs(known, transceiver._preferred_codecs if transceiver else []))
+    return bool(filter_preferred_codecs(known, preferred))
 
 
 def _transport(carrier: Carrier) -> aiortc.RTCDtlsTransport:

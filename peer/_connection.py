@@ -352,10 +352,11 @@ class RTCPeerConnection(EventTarget):
     def removeTrack(self, sender: aiortc.RTCRtpSender) -> None:
         """Send nothing any more over *sender* (webrtc-pc 5.1); its transceiver stays, to receive if it did.
 
-        Raises InvalidStateError once closed, and InvalidAccessError for the sender of another connection.
+        A sender that a rollback has removed is left alone. Raises InvalidStateError once closed, and InvalidAccessError
+        for the sender of another connection.
         """
         self._assert_open()
-        if sender not in self._session.engine.getSenders():
+        if not self._session.engine.has_made(sender):
             raise InvalidAccessError("this sender belongs to another connection")
         self._session.engine.remove_track(sender)
 

@@ -6,13 +6,15 @@
 - Without a direction of its own an m-line has that of the session, or sendrecv (RFC 9429, section 5.8.1).
 - The port of SCTP is 5000: Chromium takes it so.
 
-What aiortc cannot read, and has no use for, is left out: a=rtcp, and attributes of header extensions. It breaks lines
-wherever Python does, also where SDP does not.
+What aiortc cannot read, and has no use for, is left out: a=rtcp, and attributes of header extensions. So are codecs
+that the m= line does not name, for aiortc does not look there. It breaks lines wherever Python does, also where SDP
+does not.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 
 from ._bundle import bundled
 from ._description import DIRECTIONS
@@ -21,6 +23,7 @@ _SECTIONS = re.compile(r"(?m)^(?=m=)")
 _BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNREADABLE = re.compile(r"(?m)^a=rtcp:[^\n]*\n?|(?<=^a=extmap:)(\S+ \S+) [^\r\n]*")
 _ATTRIBUTE = re.compile(r"(?m)^a=([^:\r\n]+)(?::([^\r\n]*))?")
+_CODEC = re.compile(r"(?m)^a=(?:rtpmap|fmtp|rtcp-fb):(\d+) [^\n]*\n?")
 _STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
 _OF_TRANSPORTS = ("ice-ufrag", "ice-pwd", "fingerprint", "setup", "rtcp-mux")
 
@@ -44,13 +47,20 @@ def explicit(sdp: str, type: str) -> str:
             lines.append("a=setup:active")
         if not any(name in attributes for name in DIRECTIONS):
             lines.append(f"a={next((name for name in DIRECTIONS if name in general), 'sendrecv')}")
-        sections[index] = _with(section, lines + _of_media(section.split("\n")[0], attributes))
+        media = section.split("\n", 1)[0].split()
+        unnamed = {value.split(" ")[0] for value in attributes.get("rtpmap", ())} - {*media[3:]}
+        sections[index] = _with(_without(section, unnamed), lines + _of_media(media, attributes))
     return "".join([session, *sections])
 
 
-def _of_media(line: str, attributes: Attributes) -> list[str]:
-    """What the m= *line* of a section with these attributes means by itself."""
-    kind, _, protocol, *formats = line.split()
+def _without(section: str, numbers: Collection[str]) -> str:
+    """The *section* without the codecs of these payload types."""
+    return _CODEC.sub(lambda line: "" if line[1] in numbers else line[0], section) if numbers else section
+
+
+def _of_media(media: Sequence[str], attributes: Attributes) -> list[str]:
+    """What the words of the m= line of a section with these attributes mean by themselves."""
+    kind, _, protocol, *formats = media
     if kind == "m=application" and protocol != "DTLS/SCTP" and "sctp-port" not in attributes:
         return ["a=sctp-port:5000"]
     if kind == "m=audio":

@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 import aiortc
 
 from ._candidate import CandidateAttribute, parse_candidate
-from ._errors import ArgumentTypeError, OperationError
+from ._errors import ArgumentTypeError, OperationError, sdp_syntax_error
 from ._webidl import dom_string, members
 
 Credentials = dict[str, tuple[str | None, str | None]]  # by mid: ufrag and password
@@ -224,16 +224,16 @@ class Section:
 class Description:
     """One of the four descriptions of a connection: a type, and a text that candidates are added to.
 
-    Raises OperationError, with the number of the line, for a text that is not SDP.
+    Raises RTCError, with the number of the line, for a text that is not SDP.
     """
 
     def __init__(self, type: str, sdp: str) -> None:
         lines = _LINE.findall(sdp)
         if not lines or lines[0].strip() != "v=0":
-            raise OperationError("not a session description: line 1 is not v=0")
+            raise sdp_syntax_error("line 1 is not v=0", 1)
         for number, line in enumerate(lines, 1):
             if not re.match(r"[a-z]=", line) and line.strip():
-                raise OperationError(f"not a session description: line {number} is {line.strip()!r}")
+                raise sdp_syntax_error(f"line {number} is {line.strip()!r}", number)
         starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
         self.type = type  # never changes
         self._session = lines[: starts[0]] if starts else lines  # never changes

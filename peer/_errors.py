@@ -105,7 +105,7 @@ class RTCError(OperationError):
 
     @property
     def errorDetail(self) -> str:
-        """What has failed, such as ``"sctp-failure"``; the only one that occurs here."""
+        """What has failed: ``"sctp-failure"`` and ``"sdp-syntax-error"`` occur here."""
         return self._error_detail
 
     @property
@@ -127,6 +127,12 @@ class RTCError(OperationError):
     def sentAlert(self) -> int | None:
         """The fatal alert of DTLS that was sent, or None."""
         return self._numbers.get("sentAlert")
+
+
+def sdp_syntax_error(what: str, line: int | None = None) -> RTCError:
+    """The error for a text that is no session description (webrtc-pc 4.4.1.5): *what* is wrong, in which line."""
+    number = {} if line is None else {"sdpLineNumber": line}
+    return RTCError({"errorDetail": "sdp-syntax-error", **number}, f"not a session description: {what}")
 
 
 class URLSyntaxError(DOMException, ValueError):

@@ -32,7 +32,7 @@ from ._description import (
     ufrags,
     without_candidates,
 )
-from ._errors import InvalidAccessError, InvalidModificationError, OperationError, translated
+from ._errors import InvalidAccessError, InvalidModificationError, sdp_syntax_error, translated
 from ._events import Event, RTCDataChannelEvent
 from ._media_stream import RemoteTracks
 from ._negotiation import negotiation_needed
@@ -129,16 +129,13 @@ class Session:
         description.name([section.mid or "" for section in last[0].sections] if last else [])
         check(description, answered, last)
         text = explicit(without_candidates(description.named), description.type)
-        bare = accept(text, description.rejected)
-        lacking = self.engine.lacking(bare)
-        if lacking is None:
-            raise OperationError(f"the {description.type} has a line that does not parse")
-        description.refused = lacking
+        if not self.engine.parses(accept(text, description.rejected)):
+            raise sdp_syntax_error("it has a line that does not parse")
         if answered is not None:
-            if description.refused:
-                raise InvalidAccessError("the answer has an m-line without a codec that was offered")
+            if self.engine.lacking(description.type, accept(text, description.rejected)):
+                raise InvalidAccessError("the answer has an m-line without a codec that we know")
             check_restart(description, answered, self.current_local, self.current_remote)
-        return accept(text, description.rejected, description.refused) if description.refused else bare
+        return text
 
     def add_candidate(self, init: _remote.CandidateInit) -> Promise[None]:
         """Add a remote candidate (webrtc-pc 4.4.2)."""
@@ -288,8 +285,11 @@ class Session:
         if description.type == "answer":
             assert self.pending_local is not None
             self.engine.apply_local("offer", _bare(self.pending_local))
+        else:  # not before: the transceivers may be others by now
+            description.refused = self.engine.lacking("offer", accept(text, description.rejected))
         bundle = shared(description.named, description.unused)
-        self.engine.apply_remote(description.type, text, bundle, description.unused)
+        bare = accept(text, description.rejected, description.refused)
+        self.engine.apply_remote(description.type, bare, bundle, description.unused)
         self.engine.reject(description.rejected)
         if description.type == "answer":
             self.engine.close_rejected(description.rejected)
@@ -305,7 +305,8 @@ class Session:
         state = signaling_state(self.signaling_state, side, description.type if description else "rollback")
         found = self._remote_tracks.describe(side, description, self.engine.receiving(), state)
         if state == "stable":
-            self._last_created = {"offer": "", "answer": ""}
+            if description is not None:
+                self._last_created = {"offer": "", "answer": ""}
             if self.current_local and not self._to_replace & set(ufrags(self.current_local.value.sdp)):
                 self._to_replace.clear()
         if state != self.signaling_state:

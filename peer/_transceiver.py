@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import aiortc
 
 from ._errors import ArgumentTypeError, InvalidStateError
 from ._media_stream import MediaStream, stream_ids
+from ._promise import Promise, promised
 from ._tasks import TaskQueue
 
 # What is left of a direction where nothing is sent any more.
@@ -37,7 +39,8 @@ class Transceiver(aiortc.RTCRtpTransceiver):
     """A transceiver that tells when it has *changed* in a way that needs negotiation."""
 
     changed: Callable[[], None]
-    _ended = False  # changes once, in end()
+    behind: Callable[[Coroutine[Any, Any, None]], None]  # has work done behind this turn
+    _ended = False  # changes once, in stop()
 
     @property
     def stopped(self) -> bool:
@@ -58,16 +61,23 @@ class Transceiver(aiortc.RTCRtpTransceiver):
     def direction(self, direction: str) -> None:
         if direction not in RECEIVING:
             raise ArgumentTypeError(f"{direction!r} is no direction")
+        if self._ended:
+            raise InvalidStateError("the transceiver is stopped")
         aiortc.RTCRtpTransceiver.direction.fset(self, direction)  # type: ignore[attr-defined]
         self.changed()
 
-    async def stop(self) -> None:
-        """Stop for good. It is stopped at once; what it was doing has ended when this returns."""
+    @promised
+    def stop(self) -> Promise[None]:
+        """Stop for good (webrtc-pc 5.4). It is stopped at once; what it was doing has ended when this is fulfilled."""
         if not self._ended:
-            self.end()
-        await super().stop()
+            self._ended = True
+            self.changed()
+        stopped: Promise[None] = Promise("stop")
+        self.behind(self._stop(stopped))
+        return stopped
 
-    def end(self) -> None:
-        """Be stopped from now on."""
-        self._ended = True
-        self.changed()
+    async def _stop(self, stopped: Promise[None]) -> None:
+        try:
+            await super().stop()
+        finally:
+            stopped.resolve(None)

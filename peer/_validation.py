@@ -3,7 +3,7 @@
 Whatever makes a description unfit is found here, before anything is changed. What is asked, with the errors that the
 W3C names:
 
-1. Is it SDP (RFC 8866)? Do the lines that count here follow their grammar? OperationError, with the number of the line.
+1. Is it SDP (RFC 8866)? Do the lines that count here follow their grammar? RTCError, with the number of the line.
    aiortc's parser is asked, too, for those that count there only.
 2. Does it have what WebRTC cannot do without? An m-line that is not rejected has ICE credentials of the right length, a
    fingerprint that can be verified, and a DTLS role; one for media multiplexes RTCP. What a bundled m-line does not
@@ -25,7 +25,7 @@ import re
 from collections.abc import Sequence
 
 from ._description import Credentials, Description, Section
-from ._errors import InvalidAccessError, OperationError
+from ._errors import InvalidAccessError, OperationError, sdp_syntax_error
 
 _TOKEN = r"[!#-'*+.0-9A-Z^-~-]+"  # RFC 8866, section 9
 _PORT = r"(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
@@ -71,7 +71,7 @@ def check(description: Description, offer: Description | None, last: Sequence[De
 
 
 def check_syntax(sdp: str) -> None:
-    """Raise OperationError unless the lines of *sdp* are those of a session description."""
+    """Raise RTCError unless the lines of *sdp* are those of a session description."""
     lines = [line.rstrip(" \t\r") for line in sdp.split("\n")]
     while lines and not lines[-1]:
         lines.pop()
@@ -83,10 +83,10 @@ def check_syntax(sdp: str) -> None:
             or "\r" in line
             or (name in _GRAMMAR and not _GRAMMAR[name].fullmatch(line))
         ):
-            raise OperationError(f"not a session description: line {number} is {line!r}")
+            raise sdp_syntax_error(f"line {number} is {line!r}", number)
     types = "".join(line[0] for line in itertools.takewhile(lambda line: not line.startswith("m="), lines))
     if not types.startswith("vos") or "t" not in types:
-        raise OperationError("not a session description: it begins with the lines v=, o=, s= and t=")
+        raise sdp_syntax_error("it begins with the lines v=, o=, s= and t=", 1)
 
 
 def _speaker(description: Description, section: Section) -> Section:

@@ -181,6 +181,20 @@ async def test_a_transceiver_that_is_stopped_needs_negotiation():
         assert (offerer.getTransceivers(), answerer.getTransceivers()) == ([], [])
 
 
+async def test_a_transceiver_stops_in_the_call_whether_or_not_it_is_awaited():
+    async with open_peers(None, None) as (offerer, answerer):
+        await connected_with_audio(offerer, answerer)
+        states = counted(offerer)
+        (transceiver,) = offerer.getTransceivers()
+        transceiver.stop()
+        assert transceiver.stopped
+        with pytest.raises(InvalidStateError):
+            transceiver.direction = "inactive"
+        await turns()
+        assert states == ["stable"]
+        await transceiver.stop()
+
+
 async def test_a_track_that_is_removed_is_sent_no_more_and_its_transceiver_goes_on_receiving():
     async with open_peers(None, None) as (offerer, answerer):
         sender = await connected_with_audio(offerer, answerer)

@@ -55,10 +55,38 @@ async def test_an_offer_that_was_taken_back_leaves_nothing_and_can_be_made_again
         assert sender.transport is not before
         await reached(offerer, "iceGatheringState", "new")
         with pytest.raises(InvalidModificationError):
-            await offerer.setLocalDescription(taken_back)
+            await offerer.setLocalDescription(taken_back)  # it has candidates, as none that is created now
         trickle(offerer, answerer)
         await negotiate(offerer, answerer)
         await open_
+
+
+async def test_an_offer_that_was_taken_back_can_be_set_again():
+    async with open_peers(None, None) as (offerer, answerer):
+        offerer.addTrack(Tone())
+        open_ = opened(offerer.createDataChannel("chat"))
+        offer = await offerer.createOffer()
+        for _ in range(2):
+            await offerer.setLocalDescription(offer)
+            await offerer.gathering_complete()
+            await offerer.setLocalDescription(ROLLBACK)
+        await offerer.setLocalDescription(offer)
+        assert ufrags(offerer.localDescription) == ufrags(offer)
+        await answerer.setRemoteDescription(offer)
+        await answerer.setLocalDescription()
+        await offerer.setRemoteDescription(answerer.localDescription)
+        await asyncio.gather(send_candidates(offerer, answerer), send_candidates(answerer, offerer), open_)
+
+
+async def test_a_sender_that_was_taken_back_is_removed_already():
+    async with open_peers(None, None) as (offerer, answerer):
+        offerer.addTrack(Tone())
+        await offerer.setLocalDescription()
+        await answerer.setRemoteDescription(offerer.localDescription)
+        (sender,) = answerer.getSenders()
+        await answerer.setRemoteDescription(ROLLBACK)
+        answerer.removeTrack(sender)
+        assert answerer.getSenders() == []
 
 
 async def test_a_remote_offer_that_was_taken_back_leaves_nothing():

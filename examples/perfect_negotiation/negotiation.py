@@ -5,13 +5,10 @@ ignores the other one's, and the polite side takes its own back, answers, and of
 beforehand: one side is, the other is not.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from peer import DOMException, Event, RTCPeerConnection, RTCPeerConnectionIceEvent
-
-logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -52,9 +49,9 @@ class Negotiation:
             case {"candidate": candidate}:
                 try:
                     await self.pc.addIceCandidate(candidate)
-                except DOMException as error:
+                except DOMException:
                     if not self.ignoring_offer:
-                        logger.info("a candidate came too late, after a restart: %s", error)
+                        raise
 
     async def receive_description(self, description: dict[str, str]) -> None:
         is_offer = description["type"] == "offer"

@@ -127,6 +127,13 @@ def test_what_aiortc_cannot_read_is_left_out():
     SessionDescription.parse(expected)
 
 
+def test_codecs_that_the_m_line_does_not_name_are_left_out():
+    more = "a=rtpmap:96 x/8000\r\na=fmtp:96 y=1\r\na=rtcp-fb:96 nack\r\n"
+    assert explicit(SESSION + AUDIO + more, "offer") == SESSION + AUDIO
+    named = AUDIO.replace("SAVPF 111", "SAVPF 111 96")
+    assert explicit(SESSION + named + more, "offer") == SESSION + named + more
+
+
 @pytest.mark.parametrize("character", "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 def test_lines_are_broken_where_sdp_breaks_them(character):
     text = explicit(f"{SESSION}{AUDIO}a=x:{character}m=video 9 X 0\r\n", "offer")
