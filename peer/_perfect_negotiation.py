@@ -6,7 +6,7 @@ at when the one before it has been dealt with; so the W3C's flag for an answer t
     an offer, while one of ours is being made or has no answer
         and we are polite                                   -> set: that takes ours back; then answer
         and we are not                                      -> ignore: the other side takes it back
-    any other offer                                         -> set, then answer
+    any other offer, also after one that is not answered    -> set, then answer
     an answer, a provisional one, a rollback                -> set
 
     a null candidate                                        -> ignore: what ends is told by candidates without a text
@@ -24,7 +24,7 @@ When a negotiation begins, something may have been missed or lost before:
 
     negotiation is needed already, as a listener was told   -> offer
     there is an offer of ours that has no answer            -> send it again: it, or its answer, may have been lost
-    there is an offer that we have not answered             -> answer
+    there is an offer that we have not answered             -> wait: it is sent again, and two answers are one too many
     nothing of that                                         -> send our candidates again: the descriptions that are
                                                                sent above carry them
 """
@@ -42,21 +42,15 @@ _DESCRIPTIONS = 2  # that are set while a candidate waits
 
 def is_ignored(type: str, *, polite: bool, making_offer: bool, signaling_state: str) -> bool:
     """Whether a description of this *type* is ignored, and else set."""
-    return type == "offer" and not polite and (making_offer or signaling_state != "stable")
+    pending = signaling_state in ("have-local-offer", "have-remote-pranswer")
+    return type == "offer" and not polite and (making_offer or pending)
 
 
-def first_step(
-    signaling_state: str, *, needed: bool
-) -> Literal["offer", "send description", "answer", "send candidates"] | None:
+def first_step(signaling_state: str, *, needed: bool) -> Literal["offer", "send description", "send candidates"] | None:
     """What to do when a negotiation begins; *needed* tells whether negotiationneeded was fired, and not followed."""
-    match signaling_state:
-        case "stable":
-            return "offer" if needed else "send candidates"
-        case "have-local-offer":
-            return "send description"
-        case "have-remote-offer":
-            return "answer"
-    return None
+    if signaling_state == "stable":
+        return "offer" if needed else "send candidates"
+    return "send description" if signaling_state == "have-local-offer" else None
 
 
 class Waiting:

@@ -218,8 +218,6 @@ class _Negotiation:
                 await self._offer()
             case "send description":
                 self._send_description()
-            case "answer":
-                await self._answer()
             case "send candidates":
                 for candidate in transports_of(self._pc).gathering.announced:
                     self._unsent.put_nowait({"candidate": candidate})
@@ -231,10 +229,6 @@ class _Negotiation:
             await self._pc.setLocalDescription()
         finally:
             self._making_offer = False
-        self._send_description()
-
-    async def _answer(self) -> None:
-        await self._pc.setLocalDescription()
         self._send_description()
 
     def _send_description(self) -> None:
@@ -259,7 +253,8 @@ class _Negotiation:
         try:
             await self._pc.setRemoteDescription(description)
             if description.type == "offer":
-                await self._answer()
+                await self._pc.setLocalDescription()
+                self._send_description()
         except DOMException as error:
             self._report(f"the {description.type} of the other side is refused", error)
             return

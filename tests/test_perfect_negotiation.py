@@ -61,9 +61,9 @@ class Wire:
 class PythonSide:
     """A connection of ours that negotiates, and what came over it."""
 
-    def __init__(self, pc, wire, group, *, polite):
+    def __init__(self, pc, wire, group, *, polite, negotiation=Negotiation):
         self.pc, self.wire, self._group = pc, wire, group
-        self._negotiation = Negotiation(pc, wire.send, polite=polite)
+        self._negotiation = negotiation(pc, wire.send, polite=polite)
         self.receive = self._negotiation.receive
         self._channels = {}  # by label, each with the answers that came over it
         self._played = {}  # by track; set when there was something to hear
