@@ -512,9 +512,23 @@ async def test_it_ends_when_the_connection_is_closed_and_leaves_the_signalling_o
         await anext(aiter(there))
 
 
+async def test_what_came_before_the_end_is_dealt_with_also_when_there_is_nobody_left_to_answer():
+    async with open_peers(None, None) as (one, other), in_memory() as (here, there):
+        one.createDataChannel("chat")
+        await one.setLocalDescription()
+        await here.send({"description": one.localDescription})
+        async for candidate in one.ice_candidates():
+            await here.send({"candidate": candidate})
+        await here.close()
+        await negotiate(other, there, polite=True)
+        assert other.signalingState == "stable"
+        assert other.remoteDescription.sdp.count("a=candidate:") == one.localDescription.sdp.count("a=candidate:") > 0
+
+
 async def test_it_ends_at_once_when_the_connection_is_closed_already():
-    async with open_peers(None) as (pc,), in_memory() as (here, _):
+    async with open_peers(None) as (pc,), in_memory() as (here, there):
         await pc.close()
+        await there.send({"description": {"type": "answer", "sdp": "v=0"}})
         await negotiate(pc, here, polite=True)
 
 
