@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PATIENCE = 20  # seconds, after which a test fails and says what it sees
 
 # The page, as the server gives it, in a frame that the test may look into: one of the same origin, whose links lead to
 # the server all the same.
@@ -61,10 +62,14 @@ class Example:
     async def close(self, name):
         await self._page.evaluate("state[args[0]].remove()", name)
 
-    async def until(self, name, condition, *args):
+    async def until(self, name, condition):
         """Wait until *condition*, about the document `page`, holds; it is looked at when that changes."""
-        script = f"await state.until(args[0], (page) => {condition})"
-        await self._page.evaluate(script, name, *args)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._page.evaluate(f"await state.until(args[0], (page) => {condition})", name)
+        except TimeoutError:
+            shown = await self._page.evaluate("return state[args[0]].contentDocument.body.innerText", name)
+            raise AssertionError(f"not for {PATIENCE} s: {condition}; the page shows\n{shown}") from None
 
     async def do(self, name, script, *args):
         """Run *script*, with `page`, the document."""
@@ -124,10 +129,14 @@ async def test_perfect_negotiation(page, query):
         await example.until("it", "page.getElementById('connection').textContent === 'connected'")
         await example.until("it", "page.getElementById('python').textContent.includes('stable1')")
         lines = 1
-        for button, more in {"here": 1, "there": 1, "both": 2, "restart": 0}.items():
+        for button, more in {"here": 1, "there": 1, "both": 2}.items():
             for _ in range(3):
                 await example.do("it", "page.getElementById(args[1]).click()", button)
                 lines += more
             for side in ("page", "python"):
                 await example.until("it", f"page.getElementById('{side}').textContent.includes('stable{lines}')")
-        await example.until("it", "page.getElementById('connection').textContent === 'connected'")
+        await example.do("it", "page.getElementById('restart').click()")
+        await example.line("Python peer: have-remote-offer, 13 m-lines")
+        await example.line("Python peer: stable, 13 m-lines")
+        await example.do("it", "page.getElementById('there').click()")  # which goes over the connection
+        await example.until("it", "page.getElementById('page').textContent.includes('stable14')")

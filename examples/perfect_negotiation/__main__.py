@@ -6,7 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 from examples.server import say, serve
-from peer import MessageEvent, RTCPeerConnection
+from peer import MessageEvent, RTCDataChannel, RTCDataChannelEvent, RTCPeerConnection
 from peer.signaling import Signaling, negotiate
 
 
@@ -14,23 +14,27 @@ async def meet(signaling: Signaling, request: web.Request) -> None:
     """Be the other side of a page, do what it asks for, and tell it what happens here."""
     polite = "polite" not in request.query  # one of the two is
     pc = RTCPeerConnection()
-    # Both sides make this channel, so both need to negotiate, and both offer at once: it begins with a collision.
-    control = pc.createDataChannel("control", negotiated=True, id=0)
+    channels: list[RTCDataChannel] = []  # the page's, when it has come
 
-    def tell() -> None:
-        description = pc.currentLocalDescription
-        lines = description.sdp.count("\nm=") if description else 0
-        say(f"{'polite' if polite else 'impolite'} Python peer: {pc.signalingState}, {lines} m-lines")
-        if control.readyState == "open":
-            control.send(json.dumps({"state": pc.signalingState, "lines": lines}))
+    def found(event: RTCDataChannelEvent) -> None:
+        event.channel.onmessage = do
+        channels.append(event.channel)
+        tell()
 
     def do(event: MessageEvent) -> None:
         if event.data == "add":
             pc.addTransceiver("audio", direction="recvonly")
 
+    def tell() -> None:
+        description = pc.currentLocalDescription
+        lines = description.sdp.count("\nm=") if description else 0
+        say(f"{'polite' if polite else 'impolite'} Python peer: {pc.signalingState}, {lines} m-lines")
+        for channel in channels:
+            if channel.readyState == "open":  # else the page is being closed
+                channel.send(json.dumps({"state": pc.signalingState, "lines": lines}))
+
+    pc.ondatachannel = found
     pc.onsignalingstatechange = lambda event: tell()
-    control.onopen = lambda event: tell()
-    control.onmessage = do
     try:
         await negotiate(pc, signaling, polite=polite)
     finally:
