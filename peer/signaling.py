@@ -128,7 +128,8 @@ async def connect(url: str, *, heartbeat: float | None = 20, **options: Any) -> 
 class WebSocketSignaling:
     """Signalling over a WebSocket of aiohttp's: that of a server, which is prepared, or of a client.
 
-    You must close it, or *socket*, as you would without it. A server's is closed when its handler returns.
+    You must close it, or *socket*, as you would without it. A server's is closed when its handler returns; with a
+    heartbeat, ``WebSocketResponse(heartbeat=20)``, it ends when the other side is gone without a word, too.
     """
 
     def __init__(self, socket: WebSocketResponse | ClientWebSocketResponse) -> None:
