@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import json
-import random
 import re
 import subprocess
 import sys
@@ -14,7 +12,6 @@ import sys
 import pytest
 from aiohttp import web
 from peers import Tone, heard, next_event, open_peers, opened, reached
-from test_perfect_negotiation import PythonSide, Rounds, Wire, working
 
 from peer import DOMException, OperationError, RTCIceCandidate
 from peer._connection import transports_of
@@ -259,46 +256,6 @@ async def test_when_both_offer_at_once_the_polite_one_takes_its_offer_back(way):
         assert theirs == ["have-local-offer", "stable", "have-remote-offer", "stable"]
         assert [each.kind for each in polite.getTransceivers()] == ["audio", "video"]
         assert [each.kind for each in impolite.getTransceivers()] == ["video", "audio"]
-
-
-class Loop:
-    """negotiate(), with the face that the sides of test_perfect_negotiation know; see Wire for what it hangs on."""
-
-    def __init__(self, group, pc, send, *, polite):
-        self._pc, self._send = pc, send
-        self._messages = asyncio.Queue()
-        self._group = group
-        group.create_task(negotiate(pc, self, polite=polite))
-
-    @property
-    def making_offer(self):
-        return self._pc._session.negotiation_needed
-
-    async def receive(self, message):
-        self._messages.put_nowait(message)
-        await self._messages.join()
-
-    async def send(self, message):
-        await self._send({name: value.toJSON() for name, value in message.items()})
-
-    async def __aiter__(self):
-        while True:
-            yield await self._messages.get()
-            self._messages.task_done()
-
-
-@pytest.mark.parametrize("seed", range(5))
-async def test_two_peers_change_things_in_fifty_rounds(seed):
-    chance = random.Random(seed)
-    async with open_peers(None, None) as (polite, impolite), working() as group:
-        there, back = (Wire(chance, together=True) for _ in range(2))
-        one, other = (
-            PythonSide(pc, wire, group, polite=pc is polite, negotiation=functools.partial(Loop, group))
-            for pc, wire in ((polite, there), (impolite, back))
-        )
-        group.create_task(there.carry(other.receive, group))
-        group.create_task(back.carry(one.receive, group))
-        await Rounds(chance, one, other).play(10)
 
 
 # Where a negotiation begins
