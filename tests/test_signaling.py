@@ -49,7 +49,7 @@ async def in_memory():
 
 
 @contextlib.asynccontextmanager
-async def over_a_websocket():
+async def over_a_websocket(**options):
     """The ends of a client and of the server; both are closed in the end."""
     arrived = asyncio.get_running_loop().create_future()
     over = asyncio.Event()
@@ -58,7 +58,7 @@ async def over_a_websocket():
         arrived.set_result(WebSocketSignaling(socket))
         await over.wait()
 
-    async with served(meet) as url, connect(url) as client:
+    async with served(meet) as url, connect(url, **options) as client:
         yield client, await arrived
         over.set()
 
@@ -143,10 +143,10 @@ async def test_what_one_side_sends_the_other_gets_in_order(way):
             assert [await anext(aiter(receiver)) for _ in messages] == messages
 
 
-@WAYS
-async def test_many_messages_at_once_keep_their_order(way):
+@pytest.mark.parametrize("compress", [0, 15])
+async def test_messages_that_are_sent_at_once_keep_their_order(compress):
     texts = [f"v=0\r\ns={number}\r\n" + "a=x\r\n" * (number % 3) * 5000 for number in range(30)]
-    async with way() as (one, other):
+    async with over_a_websocket(compress=compress) as (one, other):
         sends = [one.send({"description": {"type": "offer", "sdp": text}}) for text in texts]
         sending = asyncio.gather(*sends)
         assert [(await anext(aiter(other)))["description"].sdp for _ in texts] == texts
@@ -256,6 +256,28 @@ async def test_when_both_offer_at_once_the_polite_one_takes_its_offer_back(way):
         assert theirs == ["have-local-offer", "stable", "have-remote-offer", "stable"]
         assert [each.kind for each in polite.getTransceivers()] == ["audio", "video"]
         assert [each.kind for each in impolite.getTransceivers()] == ["video", "audio"]
+
+
+async def test_the_impolite_side_ignores_an_offer_that_comes_while_its_own_is_being_made(loop_errors):
+    async with open_peers(None, None) as (impolite, other), in_memory() as (here, there):
+        other.createDataChannel("theirs")
+        await other.setLocalDescription()
+        seen = states(impolite)
+
+        @impolite.on("negotiationneeded")
+        async def interrupt():
+            await there.send({"description": other.localDescription})
+
+        async with negotiating((impolite, here, False)):
+            await there.send({"candidate": {"candidate": "hello", "sdpMid": "0"}})
+            await reported(loop_errors)  # now it listens
+            impolite.createDataChannel("ours")
+            offer = await anext(aiter(there))
+            await other.setRemoteDescription(offer["description"])
+            await other.setLocalDescription()
+            await there.send({"description": other.localDescription})
+            await until(impolite, lambda: len(seen) > 1)
+        assert seen == ["have-local-offer", "stable"]
 
 
 # Where a negotiation begins
