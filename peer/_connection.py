@@ -441,5 +441,10 @@ def transports_of(pc: RTCPeerConnection) -> Transports:
     return pc._session.transports  # noqa: SLF001 - for this module it is no secret
 
 
+def needs_negotiation(pc: RTCPeerConnection) -> bool:
+    """Whether negotiationneeded was fired at *pc*, and no negotiation has been completed since."""
+    return pc._session.negotiation_needed  # noqa: SLF001
+
+
 def _value(description: Description | None) -> RTCSessionDescription | None:
     return description.value if description else None

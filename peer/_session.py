@@ -58,7 +58,7 @@ class Session:
         self._last_created = {"offer": "", "answer": ""}  # emptied when a negotiation is complete
         # The ufrags in [[LocalIceCredentialsToReplace]]; set by restart_ice(), emptied when no description has them.
         self._to_replace: set[str] = set()
-        self._negotiation_needed = False  # whether users were told so; changes in tasks
+        self.negotiation_needed = False  # whether users were told so; changes in tasks
         self._check_when_empty = False  # whether that is to be looked at when the chain is empty
         self._was_described = False  # True once a local description was set
         self._fire_at_users = fire
@@ -177,7 +177,7 @@ class Session:
                 channels=self.engine.created_channels,
                 transceivers=self.engine.transceiver_states(),
             )
-            told, self._negotiation_needed = self._negotiation_needed, needed
+            told, self.negotiation_needed = self.negotiation_needed, needed
             if needed and not told:
                 self._fire(Event("negotiationneeded"))
 
@@ -315,7 +315,7 @@ class Session:
         if state == "stable":
             self.transports.begin_checks()
             self.transports.empty_pool()
-            self._negotiation_needed = False
+            self.negotiation_needed = False
             self.update_negotiation_needed()
         self._remote_tracks.tell(found)
 

@@ -1,6 +1,6 @@
 """Perfect negotiation, as examples/perfect_negotiation has it: both sides change what they like, when they like.
 
-What is tested is the example itself, in both languages, over signalling that takes a while.
+What is tested is the example itself, in both languages, and peer.signaling, over signalling that takes a while.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pytest
 from peers import Tone, emitted, open_peers, reached
 
 from examples.perfect_negotiation.negotiation import Negotiation
+from peer.signaling import negotiate
 
 SCRIPT = (Path(__file__).parents[1] / "examples/perfect_negotiation/negotiation.js").read_text()
 LATE = 0.01  # seconds that a message takes at most
@@ -58,12 +59,41 @@ class Wire:
             self.idle.set()
 
 
+class Loop:
+    """What peer.signaling does, with the face of the example."""
+
+    def __init__(self, pc, send, *, polite, group):
+        self._pc, self._send = pc, send
+        self._messages = asyncio.Queue()
+        group.create_task(negotiate(pc, self, polite=polite))
+
+    @property
+    def making_offer(self):
+        return self._pc._session.negotiation_needed
+
+    async def receive(self, message):
+        self._messages.put_nowait(message)
+        await self._messages.join()
+
+    async def send(self, message):
+        await self._send({name: value.toJSON() for name, value in message.items()})
+
+    async def __aiter__(self):
+        while True:
+            yield await self._messages.get()
+            self._messages.task_done()
+
+
+def example(pc, send, *, polite, group):
+    return Negotiation(pc, send, polite=polite)
+
+
 class PythonSide:
     """A connection of ours that negotiates, and what came over it."""
 
-    def __init__(self, pc, wire, group, *, polite):
+    def __init__(self, pc, wire, group, *, polite, negotiation):
         self.pc, self.wire, self._group = pc, wire, group
-        self._negotiation = Negotiation(pc, wire.send, polite=polite)
+        self._negotiation = negotiation(pc, wire.send, polite=polite, group=group)
         self.receive = self._negotiation.receive
         self._channels = {}  # by label, each with the answers that came over it
         self._played = {}  # by track; set when there was something to hear
@@ -303,25 +333,31 @@ async def working():
             raise asyncio.CancelledError
 
 
-@pytest.mark.parametrize("together", [True, False], ids=["together", "in turn"])
+@pytest.mark.parametrize(
+    ("negotiation", "together"),
+    [(example, True), (example, False), (Loop, True)],
+    ids=["together", "in turn", "peer.signaling"],
+)
 @pytest.mark.parametrize("seed", range(5))
-async def test_two_python_peers_change_things_in_a_hundred_rounds(seed, together):
+async def test_two_python_peers_change_things_in_fifty_rounds(seed, negotiation, together):
     chance = random.Random(seed)
     async with open_peers(None, None) as (polite, impolite), working() as group:
         there, back = (Wire(chance, together=together) for _ in range(2))
-        one = PythonSide(polite, there, group, polite=True)
-        other = PythonSide(impolite, back, group, polite=False)
+        one = PythonSide(polite, there, group, polite=True, negotiation=negotiation)
+        other = PythonSide(impolite, back, group, polite=False, negotiation=negotiation)
         group.create_task(there.carry(other.receive, group))
         group.create_task(back.carry(one.receive, group))
         await Rounds(chance, one, other).play(10)
 
 
+@pytest.mark.parametrize("negotiation", [example, Loop], ids=["the example", "peer.signaling"])
 @pytest.mark.parametrize("polite", ["Python", "page"])
-async def test_a_page_and_a_python_peer_change_things_in_five_rounds(browser, page, polite):
+async def test_a_page_and_a_python_peer_change_things_in_five_rounds(browser, page, polite, negotiation):
     chance = random.Random(polite)
     async with open_peers(None) as (pc,), working() as group:
         there, back = (Wire(chance, together=True) for _ in range(2))
-        one, other = PythonSide(pc, there, group, polite=polite == "Python"), PageSide(page, back)
+        one = PythonSide(pc, there, group, polite=polite == "Python", negotiation=negotiation)
+        other = PageSide(page, back)
         await other.start(polite=polite == "page", group=group)
         group.create_task(there.carry(other.receive, group))
         group.create_task(back.carry(one.receive, group))

@@ -36,7 +36,7 @@ class Negotiation {
       try {
         await this.pc.addIceCandidate(candidate);
       } catch (error) {
-        if (!this.ignoringOffer) console.info(`A candidate came too late, after a restart: ${error}`);
+        if (!this.ignoringOffer) throw error;
       }
     }
   }

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pytest
 
 import peer
+import peer.signaling
 
 MODULES = ["peer", *(f"peer.{module.name}" for module in pkgutil.iter_modules(peer.__path__))]
 # Classes of aiortc's that are part of our interface, and explain themselves elsewhere.
@@ -29,9 +30,11 @@ def test_a_star_import_gives_what_all_names():
     assert set(names) - {"__builtins__"} == set(peer.__all__)
 
 
-def test_there_is_no_public_module_but_the_package():
-    assert [name for name in MODULES if not name.startswith("peer._")] == ["peer"]
-    assert not [name for name, value in vars(peer).items() if inspect.ismodule(value) and not name.startswith("_")]
+def test_there_is_one_public_module_beside_the_package():
+    public = {"signaling"}
+    assert [name for name in MODULES if not name.startswith("peer._")] == ["peer", *(f"peer.{name}" for name in public)]
+    modules = {name for name, value in vars(peer).items() if inspect.ismodule(value) and not name.startswith("_")}
+    assert modules <= public  # it is there when somebody has imported it
 
 
 def test_everything_exported_is_ours_or_aiortcs():
@@ -42,6 +45,12 @@ def test_everything_exported_is_ours_or_aiortcs():
 
 def test_everything_exported_has_the_name_it_is_exported_by():
     assert [getattr(peer, name).__name__ for name in peer.__all__] == peer.__all__
+
+
+def test_the_signalling_names_its_public_members_in_order():
+    names = peer.signaling.__all__
+    assert names == sorted(set(names))
+    assert all(getattr(peer.signaling, name).__doc__ for name in names)
 
 
 def test_the_version_is_that_of_the_distribution():

@@ -16,6 +16,7 @@ from peer._configuration import configuration
 from peer._description import Description, description_init, without_candidates
 from peer._errors import ArgumentTypeError, DOMException, OperationError
 from peer._gathering import Announce, ConnectionState, Gathering, TransportState, Write
+from peer._messages import MessageError, decode, encode
 from peer._priorities import ranked
 from peer._remote import BAD_PORTS, CandidateInit, additions, candidate_init, contained, write
 from peer._webidl import dom_string, members, nullable, unsigned_short, usv_string
@@ -497,6 +498,25 @@ def test_every_value_is_a_description_or_a_type_error(value):
     assert init.keys() <= {"type", "sdp"}
     if "type" in init:
         assert RTCSessionDescription(init).toJSON() == {"sdp": "", **init}
+
+
+MESSAGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "description": JSON | dictionaries("type", "sdp") | st.just({"type": "offer", "sdp": "v=0"}),
+        "candidate": JSON | st.fixed_dictionaries({"candidate": TEXTS, "sdpMid": TEXTS | JSON}),
+    },
+)
+
+
+@more
+@given(JSON | MESSAGES)
+def test_every_value_is_a_message_or_a_message_error(value):
+    try:
+        message = decode(json.dumps(value))
+    except MessageError:
+        return
+    assert decode(encode(message)) == message
 
 
 SERVERS = st.fixed_dictionaries(
