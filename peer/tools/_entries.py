@@ -22,10 +22,11 @@ Whoever writes such lines, a page for one, can have them shown.
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict
+
+_AGES = 1e15  # ms; beyond, a float does not know the milliseconds any more
 
 
 class Entry(TypedDict):
@@ -52,8 +53,8 @@ def _entry(line: str, number: int) -> Entry:
     except (ValueError, RecursionError):
         raise ValueError(f"line {number} is not JSON") from None
     match found:
-        case {"time": int() | float() as time, "peer": str(peer), "event": str(event)} if math.isfinite(time):
-            return Entry(time=time, peer=peer, event=event, value=found.get("value"))
+        case {"time": int() | float() as time, "peer": str(peer), "event": str(event)} if abs(time) < _AGES:
+            return Entry(time=round(float(time), 3), peer=peer, event=event, value=found.get("value"))
     raise ValueError(f"line {number} is not an entry: it needs a time, a peer and an event")
 
 

@@ -184,9 +184,8 @@ class _Drawing:
 
     def finished(self, name: str) -> str:
         """The picture."""
-        return _svg(
-            self._right + _MARGIN, self._y + _MARGIN, [f"<title>{_escaped(name)}</title>", *self._below, *self._parts]
-        )
+        parts = [f"<title>{_escaped(name)}</title>", *self._below, *self._parts]
+        return _svg(self._right + _MARGIN, self._y + _MARGIN, parts)
 
 
 def _svg(width: float, height: float, parts: Sequence[str]) -> str:

@@ -48,7 +48,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if options.output and options.output.suffix not in _FORMS:
         parser.error(f"argument -o: {options.output} ends neither with .svg nor with .html")
     try:
-        entries = merged([(Path(file).stem, _read(file)) for file in options.files])
+        entries = merged([(file, _read(file)) for file in options.files])
         if options.output:
             options.output.write_text(_FORMS[options.output.suffix](entries), encoding="utf-8")
             return 0
