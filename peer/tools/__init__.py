@@ -11,7 +11,7 @@ print(as_text(entries))
 
 from ._entries import Entry, parse
 from ._picture import as_html, as_svg
-from ._recording import record
+from ._recording import now, record
 from ._text import as_line, as_text
 
-__all__ = ["Entry", "as_html", "as_line", "as_svg", "as_text", "parse", "record"]
+__all__ = ["Entry", "as_html", "as_line", "as_svg", "as_text", "now", "parse", "record"]

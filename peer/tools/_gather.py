@@ -162,8 +162,8 @@ class _Table:
 
     def judge(self, found: Verdict) -> None:
         self._terminal.line()
-        for sentence, good in _sentences(found):
-            self._terminal.line(painted(printable(sentence), "good" if good else "bad", self._terminal.colours))
+        for sentence, its_kind in _sentences(found):
+            self._terminal.line(painted(printable(sentence), its_kind, self._terminal.colours))
 
     def stop(self) -> None:
         self._terminal.clear()
@@ -183,13 +183,16 @@ def _row(entry: Entry, ms: float) -> str:
     return f"{ms:>7.1f}  {words}"
 
 
-def _sentences(found: Verdict) -> Iterator[tuple[str, bool]]:
-    """The verdict, sentence by sentence, and whether it is a good one."""
+def _sentences(found: Verdict) -> Iterator[tuple[str, str]]:
+    """The verdict, sentence by sentence, each with its kind, for a colour."""
     for server in found.servers:
-        yield f"{'ok ' if server.good else 'BAD'}  {server.url}  {server.sentence}", server.good
+        yield _judged(server.good, f"{server.url}  {server.sentence}")
     for type, reason in found.missing.items():
-        yield f"-    no {type} candidate: {reason}", True
+        yield f"-    no {type} candidate: {reason}", "idle"
     counts = ", ".join(f"{count} {type}" for type, count in found.candidates.items()) or "none"
     good = sum(server.good for server in found.servers)
-    summary = f"candidates: {counts}; servers that are fine: {good} of {len(found.servers)}"
-    yield f"{'ok ' if found.good else 'BAD'}  {summary}", found.good
+    yield _judged(found.good, f"candidates: {counts}; servers that are fine: {good} of {len(found.servers)}")
+
+
+def _judged(good: bool, sentence: str) -> tuple[str, str]:
+    return (f"ok   {sentence}", "good") if good else (f"BAD  {sentence}", "bad")

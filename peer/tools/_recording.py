@@ -35,7 +35,7 @@ def record(
     """Record the events of a connection under the name *peer*, with those of the channels that the other side opens.
 
     A channel of your own is a *target* like a connection. What is recorded goes *to* a text file, as lines of JSON,
-    which ``python -m peer timeline`` draws, or to a function, as dictionaries. Times are Unix times in milliseconds.
+    which ``python -m peer timeline`` shows, or to a function, as dictionaries. Times are those of :func:`now`.
     Messages and media are not recorded, addresses are. A file must stay open until the connection is closed.
 
     Returns a function, ``note(event, value=None)``, that adds what you have to tell: anything that JSON can carry.
@@ -43,13 +43,21 @@ def record(
     write = to if callable(to) else partial(_write_line, to)
 
     def note(event: str, value: Any = None) -> None:
-        write(Entry(time=round((_EPOCH + time.monotonic()) * 1000, 3), peer=peer, event=event, value=value))
+        write(Entry(time=now(), peer=peer, event=event, value=value))
 
     if isinstance(target, RTCDataChannel):
         _record_channel(target, note)
     else:
         _record_connection(target, note)
     return note
+
+
+def now() -> float:
+    """The time that is recorded now: in milliseconds, to be compared with that of others on the same machine.
+
+    It is Unix time, but goes on evenly when somebody sets the clock.
+    """
+    return round((_EPOCH + time.monotonic()) * 1000, 3)
 
 
 def _write_line(file: TextIO, entry: Entry) -> None:
