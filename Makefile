@@ -10,7 +10,7 @@ peer/tools/_axis.py,peer/tools/_entries.py,peer/tools/_lanes.py,peer/tools/_pict
 peer/tools/_text.py,peer/tools/_verdict.py
 
 demo: $(BIN)/ready
-	$(BIN)/python -m examples.demo
+	$(BIN)/python -m examples.demo --write timeline
 
 demo-open: $(BIN)/ready
 	$(BIN)/python -m examples.demo --open
@@ -34,7 +34,7 @@ format: $(BIN)/ready
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist *.egg-info .coverage timeline.html timeline.jsonl .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Debian ships venv apart from Python; where it is missing and we may, we install it.

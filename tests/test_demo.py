@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsers import Browser
+from browsers import Browser, Page
 
 from peer.tools import as_svg, as_text, parse
 
@@ -195,6 +196,42 @@ def test_open_waits_for_the_users_browser(browser: Browser, directory: str) -> N
         _, complaints = demo.finish()
     assert (demo.process.returncode, complaints) == (0, "")
     demo.assert_nothing_left()
+
+
+SHOW = """
+const frame = document.createElement("iframe");
+frame.srcdoc = args[0];
+document.body.append(frame);
+await new Promise((resolve) => (frame.onload = resolve));
+const inside = frame.contentDocument;
+const pictures = new Set();
+await new Promise((resolve) => {
+    const look = () => {
+        const svg = inside.querySelector("#picture svg");
+        if (svg) pictures.add(svg.outerHTML);
+        if (inside.querySelectorAll("#words p").length === 3) resolve();
+    };
+    new MutationObserver(look).observe(inside.body, { childList: true, subtree: true });
+    look();
+});
+return {
+    pictures: pictures.size,
+    labels: Array.from(inside.querySelectorAll("#picture svg text"), (text) => text.textContent),
+    lines: inside.getElementById("lines").textContent,
+};
+"""
+
+
+async def test_its_page_shows_the_timeline_while_it_grows(page: Page, directory: str) -> None:
+    with started(Demo(directory, "--open", "--timeout", "0")) as demo:
+        address = await asyncio.to_thread(demo.wait_for_line, "^Open ")
+        html = (ROOT / "examples" / "demo" / "page.html").read_text(encoding="utf-8")
+        shown = await page.evaluate(SHOW, html.replace("${location.host}", address.split("/")[2]))
+        demo.process.send_signal(signal.SIGINT)
+        output, _ = await asyncio.to_thread(demo.finish)
+    assert {line.strip() for line in shown["lines"].splitlines()} <= {line.strip() for line in output.splitlines()}
+    assert shown["pictures"] > 1
+    assert {"page", "Python", "candidates", "offer sent", "answer sent", "open demo"} <= set(shown["labels"])
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ _KIND_OF_STATE = {
     **dict.fromkeys(("new", "closed"), "idle"),
 }
 _TYPES = ("host", "srflx", "prflx", "relay")
-_LONGEST = 44  # characters of a label
+_LONGEST = 64  # characters of a label
 
 
 @dataclass(frozen=True)

@@ -119,9 +119,9 @@ def test_all_peers_have_the_lanes_that_any_needs_in_one_order():
 
 def test_a_mark_has_a_short_label_and_a_title_that_says_all():
     value = {"local": {"type": "host", "address": None, "port": 5}, "remote": "", "more": [1]}
-    (item,) = lanes([entry("noted " + "x" * 60, value, 5.0)])["alice"]["signalling"]
-    label = "noted " + "x" * 37 + "…"
-    title = f"0.0 ms  alice  noted {'x' * 60}  local: (type: host, port: 5), more: [1]"
+    (item,) = lanes([entry("noted " + "x" * 80, value, 5.0)])["alice"]["signalling"]
+    label = "noted " + "x" * 57 + "…"
+    title = f"0.0 ms  alice  noted {'x' * 80}  local: (type: host, port: 5), more: [1]"
     assert item == Item(0.0, None, "note", label, title)
 
 
