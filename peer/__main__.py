@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 
@@ -16,6 +17,8 @@ def main() -> int:
     for command in (_gather, _timeline):
         command.add_to(commands)
     options = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot write is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status: int = options.run(options)
         sys.stdout.flush()
