@@ -137,6 +137,7 @@ def test_the_json_is_a_recording(silent_server):
         (["--server", "turn:example.org"], "a TURN server needs a username and a credential"),
         (["--server", "turn:user:secret@exa mple"], "does not name a host"),
         (["--server", "http://example.org"], "is not the URL of a STUN or TURN server"),
+        (["--server=turn:user:secret@a.b", "--server=turn:user:secret2@a.b"], "turn:a.b is given twice"),
         (["--timeout", "0"], "invalid seconds value: '0'"),
         (["--timeout", "nan"], "invalid seconds value: 'nan'"),
     ],
@@ -149,10 +150,10 @@ def test_a_wrong_command_line_is_explained_and_repeats_no_password(arguments, se
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_ctrl_c_leaves_cleanly(silent_server, form):
-    with start("gather", "--server", silent_server, *form) as process:
+def test_ctrl_c_leaves_cleanly_also_with_a_relay(silent_server, turn, form):
+    with start("gather", "--server", silent_server, "--server", with_user(turn["urls"][2]), *form) as process:
         line = process.stdout.readline()
-        while "host" not in line:
+        while "relay" not in line:
             line = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, complaints = process.communicate(timeout=45)

@@ -88,6 +88,9 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     except (DOMException, ValueError) as error:
         parser.error(f"argument --server: {error}")
     urls = [server["urls"] for server in servers]
+    for url in urls:
+        if urls.count(url) > 1:  # events name a server by its URL
+            parser.error(f"argument --server: {url} is given twice, and nobody could tell which of them has answered")
     return asyncio.run(_gather(wanted, urls, options.timeout, _Json() if options.json else _Table(urls)))
 
 
