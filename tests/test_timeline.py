@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import pty
@@ -12,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from commands import run, start
-from peers import Tone, connect, heard, negotiate, next_event, open_peers, reached, two_channels
+from peers import Tone, connect, heard, negotiate, open_peers, reached, two_channels
 
 from peer.tools import as_svg, parse, record
 
@@ -83,9 +82,7 @@ async def test_a_server_that_fails_and_a_track_are_recorded(silent_server):
         record(alice, "alice", entries.append)
         record(bob, "bob", entries.append)
         alice.addTrack(Tone())
-        failed = next_event(alice, "icecandidateerror")
         await negotiate(alice, bob)
-        await failed
         await alice.gathering_complete()
     (error,) = values(entries, "alice", "icecandidateerror")
     assert (error["url"], error["errorCode"]) == (silent_server, 701)
@@ -97,10 +94,10 @@ async def test_who_records_a_connection_that_is_there_hears_of_its_next_pair():
     async with open_peers(None, None) as (alice, bob):
         await connect(alice, bob)
         record(alice, "alice", entries.append)
-        needed = asyncio.ensure_future(next_event(alice, "negotiationneeded"))
+        needed = heard(alice, "negotiationneeded")
         alice.restartIce()
         await needed
-        changed = next_event(alice.sctp.transport.iceTransport, "selectedcandidatepairchange")
+        changed = heard(alice.sctp.transport.iceTransport, "selectedcandidatepairchange")
         await negotiate(alice, bob)
         await changed
     assert entries[0]["event"] == "negotiationneeded"
