@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 def start(*arguments: str, environment: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
     """Start ``python -m peer`` so that it complains about whatever it leaves open."""
     return subprocess.Popen(
-        [sys.executable, "-X", "dev", "-m", "peer", *arguments],
+        [sys.executable, "-W", "default", "-m", "peer", *arguments],
         cwd=ROOT,
         env=os.environ | (environment or {}),
         text=True,
