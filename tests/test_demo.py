@@ -204,25 +204,21 @@ frame.srcdoc = args[0];
 document.body.append(frame);
 await new Promise((resolve) => (frame.onload = resolve));
 const inside = frame.contentDocument;
-const pictures = new Set();
 await new Promise((resolve) => {
     const look = () => {
-        const svg = inside.querySelector("#picture svg");
-        if (svg) pictures.add(svg.outerHTML);
         if (inside.querySelectorAll("#words p").length === 3) resolve();
     };
     new MutationObserver(look).observe(inside.body, { childList: true, subtree: true });
     look();
 });
 return {
-    pictures: pictures.size,
     labels: Array.from(inside.querySelectorAll("#picture svg text"), (text) => text.textContent),
     lines: inside.getElementById("lines").textContent,
 };
 """
 
 
-async def test_its_page_shows_the_timeline_while_it_grows(page: Page, directory: str) -> None:
+async def test_its_page_shows_the_timeline_and_draws_it(page: Page, directory: str) -> None:
     with started(Demo(directory, "--open", "--timeout", "0")) as demo:
         address = await asyncio.to_thread(demo.wait_for_line, "^Open ")
         html = (ROOT / "examples" / "demo" / "page.html").read_text(encoding="utf-8")
@@ -230,7 +226,6 @@ async def test_its_page_shows_the_timeline_while_it_grows(page: Page, directory:
         demo.process.send_signal(signal.SIGINT)
         output, _ = await asyncio.to_thread(demo.finish)
     assert {line.strip() for line in shown["lines"].splitlines()} <= {line.strip() for line in output.splitlines()}
-    assert shown["pictures"] > 1
     assert {"page", "Python", "candidates", "offer sent", "answer sent", "open demo"} <= set(shown["labels"])
 
 
