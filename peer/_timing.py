@@ -1,6 +1,6 @@
 """How long ICE takes over what, in seconds: the numbers of the RFCs.
 
-This is the one setting that tests have and users have not: connections that are made inside
+This is the one setting that tests and tools have and users have not: connections that are made inside
 ``with shortened(consent_interval=0.1):`` have the numbers that are given there.
 """
 

@@ -3,17 +3,19 @@
 import argparse
 import asyncio
 import contextlib
+import json
 import math
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
+
+from peer.tools import as_html, as_line, as_svg, now
 
 from .browser import PROGRAMS, browse, find
 from .python_peer import Socket, talk
@@ -31,6 +33,7 @@ def main() -> int:
     who.add_argument("--browser", choices=[*PROGRAMS, "none"], help="default: the first one there is")
     parser.add_argument("--offer", choices=["page", "python"], default="page", help="who offers (default: page)")
     parser.add_argument("--timeout", type=float, default=20, metavar="SECONDS", help="not with --open (default: 20)")
+    parser.add_argument("--write", metavar="NAME", help="write NAME.jsonl, a recording, and NAME.html, its picture")
     return asyncio.run(until_signal(parser.parse_args()))
 
 
@@ -101,7 +104,7 @@ async def receive_visitors(url: str, visitors: asyncio.Queue[Socket], options: a
     while True:
         socket = await visitors.get()
         try:
-            await converse(socket, Timeline(PYTHON, PAGE), offers=options.offer == "python")
+            await converse(socket, Timeline(PYTHON, PAGE), options)
         except Missing as missing:  # to close a page early is the user's good right
             print(missing, flush=True)
         print(flush=True)
@@ -117,7 +120,7 @@ async def run_once(url: str, visitors: asyncio.Queue[Socket], options: argparse.
         nonlocal arrived
         socket = await visitors.get()
         arrived = True
-        await converse(socket, timeline, offers=options.offer == "python")
+        await converse(socket, timeline, options)
 
     if path:
         print(f"{path} opens {url}", flush=True)
@@ -143,17 +146,19 @@ def choose(wanted: str | None) -> tuple[str, str]:
     return "none", ""
 
 
-async def converse(socket: Socket, timeline: Timeline, *, offers: bool) -> None:
+async def converse(socket: Socket, timeline: Timeline, options: argparse.Namespace) -> None:
     """Be the Python peer for who is at the other end of *socket*, and show the timeline until it is complete."""
+    offers = options.offer == "python"
     try:
         name = (await receive(socket, "hello"))["hello"]
         timeline.page_clock = await measure_clock(socket)
         print(f"{name} is there; {PYTHON if offers else timeline.sides[1]} offers\n", flush=True)
-        timeline.begin()
         await socket.send_json({"begin": {"offers": not offers}})
         await race(show(timeline, socket), talk(socket, timeline, PYTHON, offers=offers), keep_asking(socket))
         if timeline.missing():
             raise Missing("The other side has left too early.")
+        if options.write:
+            write(timeline, options.write)
     except ConnectionResetError:
         raise Missing("The other side has left too early.") from None
     finally:
@@ -167,10 +172,10 @@ async def measure_clock(socket: Socket) -> float:
     """
     answers: list[tuple[float, float]] = []
     for _ in range(PINGS):
-        asked = time.monotonic()
+        asked = now()
         await socket.send_json({"ping": None})
         there = (await receive(socket, "pong"))["pong"]
-        answered = time.monotonic()
+        answered = now()
         answers.append((answered - asked, (asked + answered) / 2 - there))
     return min(answers)[1]
 
@@ -199,39 +204,42 @@ async def second_peer(url: str, timeline: Timeline) -> None:
         await socket.send_json({"hello": "A second Python peer"})
         for _ in range(PINGS):
             await receive(socket, "ping")
-            await socket.send_json({"pong": time.monotonic()})
+            await socket.send_json({"pong": now()})
         offers = (await receive(socket, "begin"))["begin"]["offers"]
         await talk(socket, timeline, SECOND, offers=offers)
         await asyncio.Event().wait()  # what came of it is for the first one to say
 
 
 async def show(timeline: Timeline, socket: Socket) -> None:
-    """Print the timeline, and what came of it; the page shows the same."""
-    paint = painter()
+    """Print the timeline, and what came of it; the page shows the same, and a picture."""
+    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     other = timeline.sides[1]
     width = max(map(len, timeline.sides))
-    print(f"{'ms':>6}  {'side':<{width}}  event", flush=True)
-    async for row in timeline.rows():
-        if row.event != "message":
-            side = paint(f"{row.side:<{width}}", "36" if row.side == PYTHON else "33")
-            print(f"{row.ms:6.0f}  {side}  {row.event:<24}  {row.detail}".rstrip(), flush=True)
-            await socket.send_json({"row": [f"{row.ms:.0f}", *row[1:]]})
-    opened = max(passed["open"].ms for passed in timeline.first.values())
+    print(f"{'ms':>8}  {'side':<{width}}  {'':<10}  event", flush=True)
+    async for new in timeline.told():
+        began = timeline.entries[0]["time"]
+        for entry in new:
+            print(as_line(entry, began, width=width, colours=colours), flush=True)
+            await socket.send_json({"line": as_line(entry, began, width=width)})
+        await socket.send_json({"picture": as_svg(timeline.entries)})
+    opened = max(passed["open"]["time"] for passed in timeline.first.values()) - timeline.entries[0]["time"]
     words = [
         f"data channel open after {opened:.0f} ms",
-        f"{PYTHON} to {other}: {timeline.first[other]['message'].detail}",
-        f"{other} to {PYTHON}: {timeline.first[PYTHON]['message'].detail}",
+        f"{PYTHON} to {other}: {timeline.first[other]['message']['value']}",
+        f"{other} to {PYTHON}: {timeline.first[PYTHON]['message']['value']}",
     ]
     print()
     for line in words:
-        print(paint(line, "1"), flush=True)
+        print(f"\x1b[1m{line}\x1b[0m" if colours else line, flush=True)
         await socket.send_json({"words": line})
 
 
-def painter() -> Any:
-    """A function that colours a text, on a terminal."""
-    colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    return lambda text, colour: f"\x1b[{colour}m{text}\x1b[0m" if colours else text
+def write(timeline: Timeline, name: str) -> None:
+    """Write what was told to a file, as a recording, and a picture of it to another."""
+    recording, picture = Path(f"{name}.jsonl"), Path(f"{name}.html")
+    recording.write_text("".join(json.dumps(entry) + "\n" for entry in timeline.entries), encoding="utf-8")
+    picture.write_text(as_html(timeline.entries), encoding="utf-8")
+    print(f"{recording} has it all, {picture} a picture of it", flush=True)
 
 
 async def race(*coroutines: Coroutine[Any, Any, None]) -> None:

@@ -2,21 +2,20 @@
 
 import contextlib
 import platform
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from peer import RTCIceCandidate, RTCPeerConnection, RTCPeerConnectionIceEvent, __version__
+from peer import RTCDataChannel, RTCPeerConnection, RTCPeerConnectionIceEvent, __version__
+from peer.tools import Entry, now, record
 
 from .timeline import Timeline
 
 GREETING = f"Hello from aiortc-peer {__version__} on Python {platform.python_version()}"
 
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
-Note = Callable[[str, str], None]  # called with an event's name and what there is to say about it
 
 
 async def negotiate(
@@ -55,13 +54,12 @@ async def negotiate(
 
 async def talk(socket: Socket, timeline: Timeline, side: str, *, offers: bool) -> None:
     """Be *side* of a conversation over *socket* until it closes: connect, say hello, and note all that happens."""
-
-    def note(event: str, detail: str) -> None:
-        timeline.note(side, event, detail)
+    pc = RTCPeerConnection()
+    note = record(pc, side, timeline.add)
 
     async def send(message: dict[str, Any]) -> None:
         if "description" in message:
-            note(f"{message['description']['type']} sent", "")
+            note(f"{message['description']['type']} sent")
         with contextlib.suppress(ConnectionResetError):  # as in a page, the reader is who learns that it has closed
             await socket.send_json(message)
 
@@ -69,56 +67,29 @@ async def talk(socket: Socket, timeline: Timeline, side: str, *, offers: bool) -
         async for frame in socket:
             message = frame.json()
             match message:
-                case {"at": at, "event": event, "detail": detail}:  # something that happened to the page
-                    timeline.note("page", event, detail, timeline.page_clock + at)
+                case {"at": at, "event": event, "value": value}:  # something that happened to the page
+                    timeline.add(Entry(time=timeline.page_clock + at, peer="page", event=event, value=value))
                 case {"ping": _}:
-                    await send({"pong": time.monotonic()})
+                    await send({"pong": now()})
                 case {"pong": at}:
                     timeline.heard(timeline.page_clock + at)
                 case {"description": {"type": kind}}:
-                    note(f"{kind} received", "")
+                    note(f"{kind} received")
                     yield message
                 case _:
                     yield message
 
-    pc = RTCPeerConnection()
+    def greet(channel: RTCDataChannel) -> None:
+        channel.onmessage = lambda event: note("message", event.data)
+        channel.onopen = lambda event: channel.send(GREETING)
+
     try:
-        watch(pc, note)
         if offers:
-            greet(pc.createDataChannel("demo"), note)
+            channel = pc.createDataChannel("demo")
+            record(channel, side, timeline.add)
+            greet(channel)
         else:
-            pc.ondatachannel = lambda event: greet(event.channel, note)
+            pc.ondatachannel = lambda event: greet(event.channel)
         await negotiate(pc, send, messages(), offers=offers)
     finally:
         await pc.close()
-
-
-def greet(channel: Any, note: Note) -> None:
-    """Say hello over *channel* when it is open, and listen."""
-
-    def opened() -> None:
-        note("open", f"data channel {channel.label}")
-        channel.send(GREETING)
-
-    channel.on("message", lambda text: note("message", text))
-    if channel.readyState == "open":  # the other side's channels come open
-        opened()
-    else:
-        channel.on("open", opened)
-
-
-def watch(pc: RTCPeerConnection, note: Note) -> None:
-    """Note the events of *pc*."""
-    pc.addEventListener("icecandidate", lambda event: note(event.type, in_words(event.candidate)))
-    pc.addEventListener("icegatheringstatechange", lambda event: note(event.type, pc.iceGatheringState))
-    pc.addEventListener("iceconnectionstatechange", lambda event: note(event.type, pc.iceConnectionState))
-    pc.addEventListener("connectionstatechange", lambda event: note(event.type, pc.connectionState))
-
-
-def in_words(candidate: RTCIceCandidate | None) -> str:
-    if candidate is None:
-        return "null"
-    if not candidate.candidate:
-        return 'marker ""'
-    address = f"[{candidate.address}]" if ":" in candidate.address else candidate.address
-    return f"{candidate.type:<5}  {candidate.protocol}  {address}:{candidate.port}"

@@ -21,7 +21,7 @@ from peer._upstream import require
 
 PACKAGE = pathlib.Path(peer.__file__).parent
 SEAMS = {"aiortc": "_aiortc", "aioice": "_aioice"}
-SOURCES = {path.stem: path.read_text() for path in sorted(PACKAGE.glob("*.py"))}
+SOURCES = {path.relative_to(PACKAGE).with_suffix("").as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")}
 OTHERS = sorted(SOURCES.keys() - set(SEAMS.values()))
 
 # The modules of both packages that anybody may import.

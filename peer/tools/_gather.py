@@ -1,0 +1,201 @@
+"""``python -m peer gather``: what the well-known page "Trickle ICE" shows, in a terminal.
+
+Text is for people. With --json there is a recording (see _entries.py), so ``python -m peer timeline`` can draw it; its
+last entry is the verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from peer._configuration import configuration
+from peer._connection import RTCPeerConnection
+from peer._errors import DOMException
+from peer._timing import Timing, shortened
+
+from ._entries import Entry
+from ._lanes import kind
+from ._recording import record
+from ._servers import ice_server
+from ._terminal import Terminal
+from ._text import painted, printable
+from ._verdict import Verdict, verdict, waiting
+
+_DESCRIPTION = """\
+Ask STUN and TURN servers for ICE candidates, and show each candidate the moment it is found, as the page "Trickle ICE"
+does in a browser. At the end, a verdict says of each server whether it answered, and after how long."""
+_EPILOG = """\
+A ":" in a user's name is written %3A, and a "%" in a name or a password %25.
+
+exit status:
+  0    all servers are fine, and there is a candidate
+  1    a server is not, or there is no candidate
+  2    the command line is wrong
+  130  Ctrl-C"""
+_COLUMNS = "{:>7}  {:<5}  {:<8}  {:<21}  {:>5}  {:>10}  {}"
+_MEMBERS = ("type", "protocol", "address", "port", "priority", "url")
+
+
+def add_to(commands: Any) -> None:
+    """Add this command to those of an argparse parser."""
+    parser = commands.add_parser(
+        "gather",
+        help="ask ICE servers for candidates",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--server",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="stun:host[:port] or turn:user:password@host[:port][?transport=tcp] or turns:...; can be repeated",
+    )
+    parser.add_argument("--relay-only", action="store_true", help="gather no candidates but those of TURN servers")
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=Timing.servers,
+        metavar="SECONDS",
+        help="what a server has to answer in (default: %(default)g)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, one object on each line, for programs")
+    parser.set_defaults(run=partial(_run, parser))
+
+
+def seconds(text: str) -> float:
+    """The number that an argument is; argparse has this function's name in what it says of one that is none."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    try:
+        servers = [ice_server(word) for word in options.server]
+        wanted = {"iceServers": servers, "iceTransportPolicy": "relay" if options.relay_only else "all"}
+        configuration(wanted)
+    except (DOMException, ValueError) as error:
+        parser.error(f"argument --server: {error}")
+    urls = [server["urls"] for server in servers]
+    for url in urls:
+        if urls.count(url) > 1:  # events name a server by its URL
+            parser.error(f"argument --server: {url} is given twice, and nobody could tell which of them has answered")
+    return asyncio.run(_gather(wanted, urls, options.timeout, _Json() if options.json else _Table(urls)))
+
+
+async def _gather(wanted: Any, urls: list[str], timeout: float, output: _Json | _Table) -> int:
+    """Gather with the configuration *wanted*; returns the exit status."""
+    new: asyncio.Queue[Entry] = asyncio.Queue()  # listeners must not write: whether that fails is not for them to know
+    entries: list[Entry] = []
+    with shortened(servers=timeout):
+        pc = RTCPeerConnection(wanted)
+    try:
+        note = record(pc, "gather", new.put_nowait)
+        pc.createDataChannel("gather")
+        await pc.setLocalDescription()
+        while not (entries and entries[-1]["event"] == "icecandidate" and entries[-1]["value"] is None):
+            try:
+                async with asyncio.timeout(0.2):
+                    entries.append(await new.get())
+            except TimeoutError:
+                output.wait(entries)
+            else:
+                output.tell(entries)
+        found = verdict(urls, entries, relay_only=wanted["iceTransportPolicy"] == "relay")
+        note("verdict", asdict(found))
+        entries.append(new.get_nowait())
+        output.tell(entries)
+        output.judge(found)
+        return 0 if found.good else 1
+    finally:
+        output.stop()
+        await pc.close()
+
+
+class _Json:
+    """Output for programs: a recording."""
+
+    def __init__(self) -> None:
+        self._terminal = Terminal(sys.stdout)
+
+    def tell(self, entries: list[Entry]) -> None:
+        self._terminal.line(json.dumps(entries[-1]))
+
+    def wait(self, entries: list[Entry]) -> None:
+        pass
+
+    def judge(self, found: Verdict) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+class _Table:
+    """Output for people: a line for each candidate and each error of the servers *urls*, and the verdict in words."""
+
+    def __init__(self, urls: list[str]) -> None:
+        self._urls = urls
+        self._terminal = Terminal(sys.stdout)
+        self._clock = 0.0  # of the running loop, when it was first looked at
+        self._terminal.line(_COLUMNS.format("ms", *_MEMBERS))
+
+    def tell(self, entries: list[Entry]) -> None:
+        entry = entries[-1]
+        if entry["event"] in ("icecandidate", "icecandidateerror"):
+            words = _row(entry, entry["time"] - entries[0]["time"])
+            self._terminal.line(painted(printable(words), kind(entry), self._terminal.colours))
+
+    def wait(self, entries: list[Entry]) -> None:
+        now = asyncio.get_running_loop().time()
+        self._clock = self._clock or now
+        names = ", ".join(waiting(self._urls, entries)) or "the end"
+        self._terminal.progress(f"{now - self._clock:5.1f} s  waiting for {printable(names)}")
+
+    def judge(self, found: Verdict) -> None:
+        self._terminal.line()
+        for sentence, its_kind in _sentences(found):
+            self._terminal.line(painted(printable(sentence), its_kind, self._terminal.colours))
+
+    def stop(self) -> None:
+        self._terminal.clear()
+
+
+def _row(entry: Entry, ms: float) -> str:
+    match entry["event"], entry["value"]:
+        case "icecandidateerror", error:
+            asked_from = f" (asked from {error['address']})" if error["address"] else ""
+            words = f"error  {error['errorCode']}  {error['errorText']}  {error['url']}{asked_from}"
+        case _, None:
+            words = "null   gathering is complete"
+        case _, {"candidate": ""}:
+            words = 'end    the marker ""'
+        case _, candidate:
+            return _COLUMNS.format(f"{ms:.1f}", *(candidate.get(name, "") for name in _MEMBERS)).rstrip()
+    return f"{ms:>7.1f}  {words}"
+
+
+def _sentences(found: Verdict) -> Iterator[tuple[str, str]]:
+    """The verdict, sentence by sentence, each with its kind, for a colour."""
+    for server in found.servers:
+        yield _judged(server.good, f"{server.url}  {server.sentence}")
+    for type, reason in found.missing.items():
+        yield f"-    no {type} candidate: {reason}", "idle"
+    counts = ", ".join(f"{count} {type}" for type, count in found.candidates.items()) or "none"
+    good = sum(server.good for server in found.servers)
+    yield _judged(found.good, f"candidates: {counts}; servers that are fine: {good} of {len(found.servers)}")
+
+
+def _judged(good: bool, sentence: str) -> tuple[str, str]:
+    return (f"ok   {sentence}", "good") if good else (f"BAD  {sentence}", "bad")

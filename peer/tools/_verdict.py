@@ -1,0 +1,132 @@
+"""What came of asking ICE servers for candidates: a verdict, from the entries of a recording. Pure decisions.
+
+Gathering is complete. Each server that was asked comes to one outcome, the first one that applies:
+
+    candidate     it gave us a candidate. Good.
+    refused       it answered with an error. Bad.
+    unreachable   we could not ask it, or it did not answer: an error 701. Bad.
+    nothing       a TURN server of which nothing was heard. Bad.
+    not asked     a STUN server, and this host has no address to ask it from. Bad.
+    known         a STUN server that told an address which is a candidate already: there is no NAT on the way, or
+                  another server has told the same before. No event tells of that: it is what is left. Good, but when
+                  the server answered is not known.
+
+The verdict is good if all servers are, and there is a candidate. Without servers that is one of this host.
+
+Candidates of some type may be missing. That is no fault where nobody was asked for them, but worth a word:
+
+    host     this host has no address that can be used; not missed if only relays are wanted
+    srflx    no STUN server was asked, or none was of use; not missed where one told what is known, or if only
+             relays are wanted
+    relay    no TURN server was asked, or none has given one
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from peer._facts import UNREACHABLE
+
+from ._entries import Entry
+
+_HINTS = {
+    401: "are the user name and the password right?",
+    486: "the user has as many relays as are allowed",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of asking one server."""
+
+    url: str
+    outcome: str
+    good: bool
+    sentence: str
+    time: float | None = None  # in ms since the first entry, when it was known, as far as an event told it
+    errorCode: int | None = None
+    errorText: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of it all."""
+
+    good: bool
+    servers: tuple[Outcome, ...]
+    candidates: dict[str, int]  # how many there are of each type
+    missing: dict[str, str]  # why there is none, by type
+
+
+def verdict(urls: Sequence[str], entries: Sequence[Entry], *, relay_only: bool) -> Verdict:
+    """Judge the servers *urls* by what has happened since they were asked, which the first of the *entries* tells."""
+    found = Counter(_candidate(entry)["type"] for entry in entries if _candidate(entry))
+    servers = tuple(_outcome(url, entries, found) for url in urls)
+    return Verdict(
+        good=bool(found) and all(server.good for server in servers),
+        servers=servers,
+        candidates=dict(found),
+        missing=_missing(servers, found, relay_only=relay_only),
+    )
+
+
+def waiting(urls: Sequence[str], entries: Sequence[Entry]) -> list[str]:
+    """Those of the servers *urls* of which nothing was heard yet."""
+    return [url for url in urls if not any(_is_about(entry, url) for entry in entries)]
+
+
+def _outcome(url: str, entries: Sequence[Entry], found: Counter[str]) -> Outcome:
+    own = [entry for entry in entries if _is_about(entry, url)]
+    if own:
+        time = own[0]["time"] - entries[0]["time"]
+        types = " and ".join(dict.fromkeys(_candidate(entry)["type"] for entry in own if _candidate(entry)))
+        if types:
+            return Outcome(url, "candidate", True, f"answered after {time:.0f} ms: {types}", time)
+        return _failure(url, own[0]["value"], time)
+    if not _is_stun(url):
+        return Outcome(url, "nothing", False, "has given no relay")
+    if not found["host"]:
+        return Outcome(url, "not asked", False, "not asked: this host has no address to ask from")
+    return Outcome(url, "known", True, "answered: the address it told is a candidate already")
+
+
+def _failure(url: str, error: dict[str, Any], time: float) -> Outcome:
+    code, text = error["errorCode"], error["errorText"]
+    if code == UNREACHABLE:
+        return Outcome(url, "unreachable", False, text, time, code, text)
+    sentence = f"answered after {time:.0f} ms: {code} {text}".rstrip()
+    if code in _HINTS:
+        sentence += f"; {_HINTS[code]}"
+    return Outcome(url, "refused", False, sentence, time, code, text)
+
+
+def _missing(servers: Sequence[Outcome], found: Counter[str], *, relay_only: bool) -> dict[str, str]:
+    stun = [server for server in servers if _is_stun(server.url)]
+    missing = {}
+    if not relay_only:
+        if not found["host"]:
+            missing["host"] = "this host has no address that can be used"
+        if not found["srflx"] and not any(server.good for server in stun):
+            missing["srflx"] = "no STUN server was of use" if stun else "no STUN server was asked"
+    if not found["relay"]:
+        missing["relay"] = "no TURN server was asked" if len(stun) == len(servers) else "no TURN server has given one"
+    return missing
+
+
+def _is_about(entry: Entry, url: str) -> bool:
+    """Whether an entry tells of a candidate or an error that came from the server *url*."""
+    is_error = entry["event"] == "icecandidateerror"
+    return bool((entry["value"] if is_error else _candidate(entry)).get("url") == url)
+
+
+def _candidate(entry: Entry) -> dict[str, Any]:
+    """The candidate that an entry tells of; empty for any other entry, and for the end of candidates."""
+    value = entry["value"]
+    return value if entry["event"] == "icecandidate" and value and value["candidate"] else {}
+
+
+def _is_stun(url: str) -> bool:
+    return url.lower().startswith("stun")
