@@ -25,6 +25,10 @@ conformance: $(BIN)/ready
 	sh tests/install_packages.sh
 	$(BIN)/pytest tests/conformance -q --table
 
+bench: $(BIN)/ready
+	sh tests/install_packages.sh
+	$(BIN)/python -m benchmarks --output benchmarks --readme README.md
+
 lint: $(BIN)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,4 +48,4 @@ $(BIN)/ready: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-.PHONY: demo demo-open test conformance lint format clean
+.PHONY: demo demo-open test conformance bench lint format clean

@@ -106,7 +106,11 @@ class Network:
             self._nft(side, f"table netdev {link} {{ {chain} }}")
 
     def _nft(self, side: str, rules: str) -> None:
-        _run("ip", "netns", "exec", self._namespaces[side], "nft", rules)
+        _run(*self.inside(side, "nft", rules))
+
+    def inside(self, side: str, *command: str) -> list[str]:
+        """The command that runs this one on a host."""
+        return ["ip", "netns", "exec", self._namespaces[side], *command]
 
     def _ip(self, side: str, *arguments: str) -> None:
         _run("ip", "-n", self._namespaces[side], *arguments)
@@ -115,10 +119,7 @@ class Network:
     async def hosts(self, **seconds: float) -> AsyncIterator[tuple[Host, Host]]:
         """Run a peer on both hosts, with these durations of ICE. They signal to each other whatever the links do."""
         with contextlib.ExitStack() as processes:
-            hosts = [
-                Host(side, *processes.enter_context(_process(namespace, seconds)))
-                for side, namespace in self._namespaces.items()
-            ]
+            hosts = [Host(side, *processes.enter_context(_process(self.inside(side), seconds))) for side in SIDES]
             a, b = hosts
             tasks = [asyncio.create_task(one.listen(other)) for one, other in ((a, b), (b, a))]
             try:
@@ -188,7 +189,7 @@ class Host:
 
 
 @contextlib.contextmanager
-def _process(namespace: str, seconds: dict[str, float]) -> Iterator[tuple[socket.socket]]:
+def _process(inside: list[str], seconds: dict[str, float]) -> Iterator[tuple[socket.socket]]:
     """Run host.py; gives the socket to talk to it. It must end within seconds, and complain of nothing."""
     ours, theirs = socket.socketpair()
     complaints: IO[str]
@@ -196,9 +197,9 @@ def _process(namespace: str, seconds: dict[str, float]) -> Iterator[tuple[socket
         with theirs:
             python = [sys.executable, "-W", "error", "-m", "tests.host", json.dumps(seconds)]
             process = subprocess.Popen(
-                ["ip", "netns", "exec", namespace, *python],
+                [*inside, *python],
                 cwd=ROOT,
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=complaints,
                 stderr=complaints,
             )

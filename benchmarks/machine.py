@@ -1,0 +1,37 @@
+"""The machine that all was measured on, and the versions of what took part."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.browsers import find
+
+
+def describe(browsers: Iterable[str]) -> list[str]:
+    """A few lines about it."""
+    there = [f"{name} {version(name)}" for name in ("aiortc", "aioice", "av")]
+    return [
+        f"{_processor()}, {os.cpu_count()} cores; {platform.system()} {platform.release()}",
+        f"Python {platform.python_version()}; {', '.join(there)}",
+        "; ".join(map(_browser, browsers)) or "no browser",
+    ]
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.machine()
+
+
+def _browser(name: str) -> str:
+    path = find(name)
+    assert path
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
+    return said.partition(" built")[0].strip() or name
