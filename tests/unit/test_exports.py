@@ -8,11 +8,8 @@ from importlib.metadata import version
 import pytest
 
 import peer
-<<<<<<< HEAD
 import peer.signaling
-=======
 from peer import tools
->>>>>>> c8c4ed9160fba5c995bddfc1e2073707b1d2e282
 
 MODULES = ["peer", *(module.name for module in pkgutil.walk_packages(peer.__path__, "peer."))]
 # Classes of aiortc's that are part of our interface, and explain themselves elsewhere.
@@ -34,23 +31,16 @@ def test_a_star_import_gives_what_all_names():
     assert set(names) - {"__builtins__"} == set(peer.__all__)
 
 
-<<<<<<< HEAD
-def test_there_is_one_public_module_beside_the_package():
-    public = {"signaling"}
-    assert [name for name in MODULES if not name.startswith("peer._")] == ["peer", *(f"peer.{name}" for name in public)]
+def test_there_are_two_public_modules_beside_the_package():
+    public = {"signaling", "tools"}
+    assert [name for name in MODULES if "._" not in name] == ["peer", "peer.signaling", "peer.tools"]
     modules = {name for name, value in vars(peer).items() if inspect.ismodule(value) and not name.startswith("_")}
-    assert modules <= public  # it is there when somebody has imported it
-=======
-def test_there_is_no_public_module_but_the_package_and_its_tools():
-    assert [name for name in MODULES if "._" not in name] == ["peer", "peer.tools"]
-    modules = {name for name, value in vars(peer).items() if inspect.ismodule(value) and not name.startswith("_")}
-    assert modules <= {"tools"}  # which is there when somebody has imported it
+    assert modules <= public  # they are there when somebody has imported them
 
 
 def test_the_tools_name_exactly_what_can_be_imported():
     public = {name for name, value in vars(tools).items() if not name.startswith("_") and not inspect.ismodule(value)}
     assert (tools.__all__, set(tools.__all__)) == (sorted(public), public)
->>>>>>> c8c4ed9160fba5c995bddfc1e2073707b1d2e282
 
 
 def test_everything_exported_is_ours_or_aiortcs():
