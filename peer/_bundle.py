@@ -81,6 +81,8 @@ def accept(sdp: str, rejected: Collection[str], refused: Collection[str] = ()) -
     """
     session, *sections = _SECTIONS.split(sdp)
     session = _GROUP.sub("", session)
+    if not rejected and not refused:
+        return "".join([session, *sections])
     parameters = "".join(_PARAMETERS.findall(_host(sections, rejected))) or _NOBODY
     for index, section in enumerate(sections):
         if _mid(section) in rejected:

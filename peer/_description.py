@@ -35,6 +35,8 @@ SDP_TYPES = ("offer", "pranswer", "answer", "rollback")
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
+_PORT = re.compile(r"^(m=\S+) \d+")
+_ADDRESS = re.compile(r"^c=IN IP[46] [^\r\n]*")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _MEDIA = re.compile(r"m=(\S+) (\d{1,5})(?:/\d+)? \S+( \S+)*\s*")
 _DESTINATIONS = {"host": 1, "srflx": 2, "relay": 3}
@@ -193,10 +195,10 @@ class Section:
         if self._default is None or rank > self._default:
             self._default = rank
             family = "IP4" if rank[1] else "IP6"
-            self._before[0] = re.sub(r"^(m=\S+) \d+", rf"\1 {candidate.port}", self._before[0])
+            self._before[0] = _PORT.sub(lambda line: f"{line[1]} {candidate.port}", self._before[0])
             for number, line in enumerate(self._before):
                 if line.startswith("c="):
-                    self._before[number] = re.sub(r"^c=IN IP[46] [^\r\n]*", f"c=IN {family} {candidate.address}", line)
+                    self._before[number] = _ADDRESS.sub(lambda _: f"c=IN {family} {candidate.address}", line)
 
     def end_candidates(self) -> None:
         """Add ``a=end-of-candidates``."""
