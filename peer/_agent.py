@@ -26,7 +26,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections import deque
 from collections.abc import Sequence
 
 import aioice
@@ -82,7 +81,7 @@ class Agent:
         # Those older than the selected one: they still receive, until their time is up. The first one is the oldest.
         self._lingering: dict[Generation, asyncio.TimerHandle] = {}
         self._leaving: dict[asyncio.Task[None], Generation] = {}  # those that are being closed
-        self._datagrams: deque[bytes] = deque()  # those that wait for recv()
+        self._datagrams: list[bytes] = []  # those that wait for recv()
         self._receivers: list[asyncio.Future[None]] = []  # those who wait in recv() for the next one; emptied with it
         self._connected: Promise[None] = Promise("connect")  # resolved when the first pair is nominated, or on closing
         self._closed: Promise[None] = Promise("get_event")  # resolved on closing
@@ -283,7 +282,7 @@ class Agent:
             arrival = asyncio.get_running_loop().create_future()
             self._receivers.append(arrival)
             await arrival
-        return self._datagrams.popleft()
+        return self._datagrams.pop(0)
 
     async def send(self, data: bytes) -> None:
         """Send a datagram over the selected generation; drop it while there is none that works."""

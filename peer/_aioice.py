@@ -62,6 +62,7 @@ require(
             "_check_list_done",
             "_check_list_maybe_complete",
             "_check_list_maybe_fail",
+            "_check_list_state",
             "_closing",
             "_early_checks",
             "_early_checks_done",
@@ -71,6 +72,7 @@ require(
             "_pair_remote_candidate",
             "_protocols",
             "_prune_components",
+            "_queue",
             "_remote_candidates",
             "_remote_candidates_end",
             "_remote_candidates_expected",
@@ -153,6 +155,13 @@ class _ConsentCheck:
             self._answered()
 
 
+class _Nowhere:
+    """A queue that keeps nothing."""
+
+    def put_nowait(self, item: object) -> None:
+        """Forget *item*."""
+
+
 class Generation(aioice.Connection):
     """One ICE generation of one transport: its credentials, sockets, candidates and checks."""
 
@@ -171,6 +180,8 @@ class Generation(aioice.Connection):
             local_username=local_username,
             local_password=local_password,
         )
+        # Nobody waits for what aioice puts there; two queues take 4 kB.
+        self._check_list_state = self._queue = _Nowhere()  # type: ignore[assignment]
         # All generations have the same. Else two of them could settle the same role conflict in different ways.
         self._tie_breaker = tie_breaker
         self.observer = observer

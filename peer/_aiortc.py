@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import aiortc
 from aiortc import sdp
@@ -210,14 +210,11 @@ class Engine(aiortc.RTCPeerConnection):
         self._transceiver_changed = transceiver_changed
         self._agents: dict[aiortc.RTCDtlsTransport, Agent] = {}  # grows with each transport
         self.created_channels = False  # whether there was ever one of ours
-        self._channels: WeakKeyDictionary[Channel, None] = WeakKeyDictionary()  # those that somebody has; in order
+        self._channels: list[ref[Channel]] = []  # those that somebody has; in order
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
         self._stable: _Moment | None = None  # when there was no pending offer; None while there is none
         self._made: list[Carrier] = []  # what was made for the pending offer; emptied with it
         self._ending: set[asyncio.Task[None]] = set()  # what is being stopped
-        self._of_tracks: set[Transceiver] = set()  # those that addTrack() made; grows
-        self._have_sent: set[Transceiver] = set()  # those that sent at some time; grows
-        self._gone: set[Transceiver] = set()  # those that were stopped and rejected; grows
         self._last_read: tuple[str, sdp.SessionDescription] | None = None  # a remote one; None when it was applied
         self.stopped: set[Agent] = set()  # those whose transports were stopped; grows
         self.on("datachannel", self._found_channel)
@@ -357,6 +354,7 @@ class Engine(aiortc.RTCPeerConnection):
                 transceiver._preferred_codecs = []
             _at_once(super().setRemoteDescription(aiortc.RTCSessionDescription(text, type)))
         finally:
+            self._last_read = None
             for transceiver, codecs in preferred.items():
                 transceiver._preferred_codecs = codecs
             transceivers.sort(key=lambda transceiver: order.get(transceiver, len(order)))
@@ -376,7 +374,9 @@ class Engine(aiortc.RTCPeerConnection):
             self._RTCPeerConnection__currentRemoteDescription = self._RTCPeerConnection__pendingRemoteDescription  # type: ignore[has-type]
             self._RTCPeerConnection__pendingRemoteDescription = None
         self._stable, self._made = None, []
-        self._have_sent.update(t for t in self.getTransceivers() if t.currentDirection in ("sendrecv", "sendonly"))
+        for transceiver in self.getTransceivers():
+            if transceiver.currentDirection in ("sendrecv", "sendonly"):
+                transceiver.has_sent = True
 
     def take_back(self) -> None:
         """Forget the pending offer, ours or theirs: its new m-lines, and what was made for them.
@@ -435,7 +435,7 @@ class Engine(aiortc.RTCPeerConnection):
             if not self.created_channels:
                 self._end(carrier.stop())
                 self._RTCPeerConnection__sctp = None
-        elif carrier not in self._of_tracks:
+        elif not carrier.of_track:
             carrier.stop()
             self._RTCPeerConnection__transceivers.remove(carrier)  # type: ignore[attr-defined]
 
@@ -464,7 +464,7 @@ class Engine(aiortc.RTCPeerConnection):
         aiortc takes any that has no m-line. It is to be one that addTrack() made, if the remote side wants to receive.
         """
         transceivers = self.getTransceivers()
-        waiting = [t for t in transceivers if t.mid is None and t in self._of_tracks and not t.stopped]
+        waiting = [t for t in transceivers if t.mid is None and t.of_track and not t.stopped]
         partners: list[Transceiver | None] = []
         for media in description.media:
             partner = next((t for t in transceivers if (t.kind, t.mid) == (media.kind, media.rtp.muxId)), None)
@@ -522,14 +522,15 @@ class Engine(aiortc.RTCPeerConnection):
 
     def close_rejected(self, mids: Collection[str]) -> None:
         """Both sides have rejected these m-lines: their transceivers are gone, and transports that nobody else uses."""
-        self._gone.update(t for t in self.getTransceivers() if t.mid in mids)
+        for transceiver in self.getTransceivers():
+            transceiver.gone = transceiver.gone or transceiver.mid in mids
         self._stop_unused(mids)
         self._forget_closed()
 
     def _stop_unused(self, rejected: Collection[str] = ()) -> None:
         """Stop the transports that nobody uses, whose m-line was not *rejected*."""
-        gone = self._gone
-        used = {_transport(c) for c in self._carriers if c not in gone and (c.mid is None or c.mid not in rejected)}
+        left = [carrier for carrier in self._carriers if not getattr(carrier, "gone", False)]
+        used = {_transport(carrier) for carrier in left if carrier.mid is None or carrier.mid not in rejected}
         for transport in self._agents.keys() - used:
             if not self._is_closed(transport):
                 self.stopped.add(self._agents[transport])
@@ -553,7 +554,7 @@ class Engine(aiortc.RTCPeerConnection):
     @property
     def transceivers(self) -> list[Transceiver]:
         """Those that users see. aiortc needs the others for its m-lines."""
-        return [transceiver for transceiver in self.getTransceivers() if transceiver not in self._gone]
+        return [transceiver for transceiver in self.getTransceivers() if not transceiver.gone]
 
     # Transports
 
@@ -602,7 +603,7 @@ class Engine(aiortc.RTCPeerConnection):
         transceivers = self.getTransceivers()
         known = [transceiver for transceiver in transceivers if transceiver not in self._made]
         # aiortc may take one that is stopped, or one that has sent already (webrtc-pc 5.1).
-        unfit = [transceiver for transceiver in transceivers if transceiver.stopped or transceiver in self._have_sent]
+        unfit = [transceiver for transceiver in transceivers if transceiver.stopped or transceiver.has_sent]
         for transceiver in unfit:
             self._RTCPeerConnection__transceivers.remove(transceiver)  # type: ignore[attr-defined]
         try:
@@ -612,7 +613,9 @@ class Engine(aiortc.RTCPeerConnection):
             self._RTCPeerConnection__transceivers[:] = [*transceivers, *added]  # type: ignore[attr-defined]
         assert isinstance(sender, Sender)
         sender.stream_ids = streams
-        self._of_tracks.update(t for t in self.getTransceivers() if t.sender is sender and t not in known)
+        for transceiver in self.getTransceivers():
+            if transceiver.sender is sender and transceiver not in known:
+                transceiver.of_track = True
         return sender
 
     def addTransceiver(
@@ -659,11 +662,14 @@ class Engine(aiortc.RTCPeerConnection):
         made.__class__ = Channel  # aiortc makes its own, and knows no other way
         channel: Channel = made
         begin(channel, self._tasks)
-        self._channels[channel] = None
+        self._channels.append(ref(channel, self._channels.remove))
         return channel
 
+    def _living(self) -> list[Channel]:
+        return [channel for known in self._channels if (channel := known()) is not None]
+
     def _association_ended(self, failure: RTCError | None) -> None:
-        for channel in list(self._channels):
+        for channel in self._living():
             lose(channel, failure)
 
     def _RTCPeerConnection__createSctpTransport(self) -> None:
@@ -745,7 +751,7 @@ class Engine(aiortc.RTCPeerConnection):
                 await asyncio.wait(self._connecting, timeout=0)
             if self._ending:
                 await asyncio.wait(self._ending)
-            channels = list(self._channels)  # aiortc forgets them
+            channels = self._living()  # aiortc forgets them
             try:
                 await super().close()
             except asyncio.CancelledError:

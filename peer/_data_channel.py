@@ -21,7 +21,6 @@ aiortc's own ``error`` is another one: its listeners, those that were added with
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 from typing import Any
 
@@ -54,7 +53,7 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
 
     _tasks: TaskQueue  # those of the connection
     _told: str  # the state of which aiortc told last, which may be ahead of what users see
-    _messages: deque[str | bytes]  # those that wait for the task in which they are handed over
+    _messages: list[str | bytes]  # those that wait for the task in which they are handed over
     _failure: RTCError | None  # with what the association has ended; set once, before the channel is told
 
     @property
@@ -147,7 +146,7 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
 
     def _deliver(self) -> None:
         while self._messages and not self._tasks.closed:  # a listener may have closed the connection
-            data = self._messages.popleft()
+            data = self._messages.pop(0)
             if self.readyState == "open":
                 self._hand_over(MessageEvent("message", data=data), data)
 
@@ -164,7 +163,7 @@ def begin(channel: RTCDataChannel, tasks: TaskQueue) -> None:
     EventTarget.__init__(channel)  # aiortc's constructor was another class's
     channel._tasks = tasks
     channel._told = channel.readyState
-    channel._messages = deque()
+    channel._messages = []
     channel._failure = None
 
 

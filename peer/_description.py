@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 import aiortc
@@ -36,7 +36,7 @@ SDP_TYPES = ("offer", "pranswer", "answer", "rollback")
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 _PORT = re.compile(r"^(m=\S+) \d+")
-_ADDRESS = re.compile(r"^c=IN IP[46] [^\r\n]*")
+_ADDRESS = re.compile(r"(?m)^c=IN IP[46] [^\r\n]*")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _MEDIA = re.compile(r"m=(\S+) (\d{1,5})(?:/\d+)? \S+( \S+)*\s*")
 _DESTINATIONS = {"host": 1, "srflx": 2, "relay": 3}
@@ -126,7 +126,7 @@ class Section:
         self.direction = next((name for name in DIRECTIONS if name in defaults), "sendrecv")  # never changes
         self.trickle = "trickle" in defaults.get("ice-options", "").split()  # never changes
         self.setup = defaults.get("setup")  # never changes
-        self.hashes = {*defaults.get("fingerprint", "").lower().split()[:1]}  # of fingerprints; never changes
+        self.hashes = defaults.get("fingerprint", "").lower().split()[:1]  # of fingerprints; never changes
         self.multiplexed = False  # whether RTCP is; never changes
         self.streams: list[str] = []  # the ids in its a=msid lines, each once; never changes
         self.has_msid = False  # whether it has an a=msid line, which may name no stream; never changes
@@ -134,11 +134,13 @@ class Section:
         self.ended = "end-of-candidates" in defaults
         self.candidates: list[str] = []  # those the text came with, as "candidate:..."; never changes
         self._default: tuple[int, bool] | None = None  # how good the destination in m= and c= is; grows
-        self._before: list[str] = []  # the text's lines before the place for candidates; m= and c= may change
         self._added: list[str] = []  # the lines that were added; grows
-        self._after: list[str] = []  # the text's lines from a=end-of-candidates on; never changes
         for line in lines:
             self._read(line)
+        ends = (number for number, line in enumerate(lines) if self.ended and _name(line)[0] == "end-of-candidates")
+        end = next(ends, len(lines))
+        self._before = "".join(lines[:end])  # the text before the place for candidates; m= and c= may change
+        self._after = "".join(lines[end:])  # the text from a=end-of-candidates on; never changes
 
     @property
     def sends(self) -> bool:
@@ -151,7 +153,7 @@ class Section:
         return not self.rejected and self.direction in ("sendrecv", "recvonly")
 
     def _read(self, line: str) -> None:
-        name, _, value = line.strip().removeprefix("a=").partition(":")
+        name, value = _name(line)
         match name:
             case "mid":
                 self.mid = value
@@ -162,7 +164,7 @@ class Section:
             case "setup":
                 self.setup = value
             case "fingerprint":
-                self.hashes.add(value.lower().split(" ")[0])
+                self.hashes.append(value.lower().split(" ")[0])
             case "rtcp-mux":
                 self.multiplexed = True
             case "ice-options":
@@ -179,7 +181,6 @@ class Section:
                 self.candidates.append(line.strip().removeprefix("a="))
             case "end-of-candidates":
                 self.ended = True
-        (self._after if self._after or name == "end-of-candidates" else self._before).append(line)
 
     def add_candidate(self, line: str) -> None:
         """Add ``a=`` and *line*, before the end of candidates."""
@@ -195,32 +196,31 @@ class Section:
         if self._default is None or rank > self._default:
             self._default = rank
             family = "IP4" if rank[1] else "IP6"
-            self._before[0] = _PORT.sub(lambda line: f"{line[1]} {candidate.port}", self._before[0])
-            for number, line in enumerate(self._before):
-                if line.startswith("c="):
-                    self._before[number] = _ADDRESS.sub(lambda _: f"c=IN {family} {candidate.address}", line)
+            text = _PORT.sub(lambda line: f"{line[1]} {candidate.port}", self._before)
+            self._before = _ADDRESS.sub(lambda _: f"c=IN {family} {candidate.address}", text)
 
     def end_candidates(self) -> None:
         """Add ``a=end-of-candidates``."""
         self.ended = True
         self._added.append(_END)
 
-    def lines(self, end: str) -> list[str]:
-        """All lines, those that were added ending with *end*."""
-        before = list(self._before)
-        if self._added and not before[-1].endswith("\n"):
-            before[-1] += "\n" if before[-1].endswith("\r") else end
-        return [*before, *(line + end for line in self._added), *self._after]
+    def text(self, end: str) -> str:
+        """The whole text, the lines that were added ending with *end*."""
+        before = self._before
+        if self._added and not before.endswith("\n"):
+            before += "\n" if before.endswith("\r") else end
+        return "".join([before, *(line + end for line in self._added), self._after])
 
     def name(self, mid: str) -> None:
         """Give the section a mid that the text does not show."""
         self.mid, self._named = mid, True
 
-    def named_lines(self, end: str) -> list[str]:
-        """All lines, with the mid that was given by :meth:`name`."""
-        media, *others = self.lines(end)
-        mid = [media.rstrip("\r\n") + end, f"a=mid:{self.mid}{end}"] if self._named else [media]
-        return [*mid, *others]
+    def named_text(self, end: str) -> str:
+        """The whole text, with the mid that was given by :meth:`name`."""
+        if not self._named:
+            return self.text(end)
+        media, _, others = self.text(end).partition("\n")
+        return f"{media.rstrip()}{end}a=mid:{self.mid}{end}{others}"
 
 
 class Description:
@@ -238,16 +238,17 @@ class Description:
                 raise sdp_syntax_error(f"line {number} is {line.strip()!r}", number)
         starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
         self.type = type  # never changes
-        self._session = lines[: starts[0]] if starts else lines  # never changes
+        session = lines[: starts[0]] if starts else lines
+        self._session = "".join(session)  # never changes
         self._end = "\r\n" if "\r\n" in sdp or "\n" not in sdp else "\n"
-        defaults = _attributes(self._session)
+        defaults = _attributes(session)
         self.sections = [
             Section(lines[start:stop], defaults) for start, stop in itertools.pairwise([*starts, len(lines)])
         ]  # never changes, though sections do
         # The mids of the BUNDLE groups, in their order, and of the first one; never change.
-        self.groups = [line.split()[1:] for line in self._session if line.startswith("a=group:BUNDLE")]
+        self.groups = [line.split()[1:] for line in session if line.startswith("a=group:BUNDLE")]
         self.group = self.groups[0] if self.groups else []
-        self.refused: set[str] = set()  # the mids that our answer will reject, for want of a codec; changes once
+        self.refused: Collection[str] = ()  # the mids that our answer will reject, for want of a codec; changes once
         # Whether the side that wrote it takes candidates one by one; never changes.
         used = [section.trickle for section in self.sections if not section.rejected]
         self.trickle = all(used) if used else "trickle" in defaults.get("ice-options", "").split()
@@ -257,15 +258,14 @@ class Description:
     def value(self) -> RTCSessionDescription:
         """The description with all candidates added so far. The same object until the next one is added."""
         if self._value is None:
-            lines = [*self._session, *(line for section in self.sections for line in section.lines(self._end))]
-            self._value = RTCSessionDescription("".join(lines), self.type)
+            sections = (section.text(self._end) for section in self.sections)
+            self._value = RTCSessionDescription("".join([self._session, *sections]), self.type)
         return self._value
 
     @property
     def named(self) -> str:
         """The text in which every section has its mid: for the engine, which knows m-lines by their mids."""
-        lines = [*self._session, *(line for section in self.sections for line in section.named_lines(self._end))]
-        return "".join(lines)
+        return "".join([self._session, *(section.named_text(self._end) for section in self.sections)])
 
     def name(self, known: Sequence[str]) -> None:
         """Give the sections without a mid one that the text does not show (RFC 9429, section 5.10).
@@ -324,6 +324,12 @@ class Description:
         if not self.sections[index].ended:
             self.sections[index].end_candidates()
             self._value = None
+
+
+def _name(line: str) -> tuple[str, str]:
+    """The name and the value of an attribute."""
+    name, _, value = line.strip().removeprefix("a=").partition(":")
+    return name, value
 
 
 def _attributes(lines: list[str]) -> dict[str, str]:

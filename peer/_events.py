@@ -315,7 +315,7 @@ class EventTarget:
     def __init__(self) -> None:
         self._registrations: dict[str, list[_Registration]] = {}  # by type; changes with every add and remove
         self._handlers: dict[str, _Registration] = {}  # those of the on... attributes, by type
-        self._listener_tasks: set[asyncio.Future[Any]] = set()  # async listeners that are still running
+        self._listener_tasks: dict[asyncio.Future[Any], None] = {}  # async listeners that are still running
 
     def addEventListener(
         self,
@@ -443,10 +443,10 @@ class EventTarget:
             awaitable.react(partial(self._settled, what))
             return
         task = begin(awaitable) if inspect.iscoroutine(awaitable) else asyncio.ensure_future(awaitable)
-        self._listener_tasks.add(task)
+        self._listener_tasks[task] = None
 
         def ended(task: asyncio.Future[Any]) -> None:
-            self._listener_tasks.discard(task)
+            self._listener_tasks.pop(task, None)
             if not task.cancelled() and (error := task.exception()) is not None:
                 self._report(error, what)
 

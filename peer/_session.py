@@ -57,7 +57,7 @@ class Session:
         self.current_remote: Description | None = None
         self._last_created = {"offer": "", "answer": ""}  # emptied when a negotiation is complete
         # The ufrags in [[LocalIceCredentialsToReplace]]; set by restart_ice(), emptied when no description has them.
-        self._to_replace: set[str] = set()
+        self._to_replace: frozenset[str] = frozenset()
         self.negotiation_needed = False  # whether users were told so; changes in tasks
         self._check_when_empty = False  # whether that is to be looked at when the chain is empty
         self._was_described = False  # True once a local description was set
@@ -151,7 +151,7 @@ class Session:
         if self.closed:
             return
         described = (self.current_local, self.pending_local)
-        self._to_replace = {name for description in described if description for name in ufrags(description.value.sdp)}
+        self._to_replace = frozenset(name for each in described if each for name in ufrags(each.value.sdp))
         self.update_negotiation_needed()
 
     def update_negotiation_needed(self) -> None:
@@ -308,7 +308,7 @@ class Session:
             if description is not None:
                 self._last_created = {"offer": "", "answer": ""}
             if self.current_local and not self._to_replace & set(ufrags(self.current_local.value.sdp)):
-                self._to_replace.clear()
+                self._to_replace = frozenset()
         if state != self.signaling_state:
             self.signaling_state = state
             self._fire(Event("signalingstatechange"))

@@ -15,7 +15,6 @@ one left. Here:
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -28,7 +27,7 @@ class TaskQueue:
     """Tasks of one connection: one a turn, first come, first served."""
 
     def __init__(self) -> None:
-        self._tasks: deque[Callable[[], object]] = deque()  # grows with post(), shrinks each turn
+        self._tasks: list[Callable[[], object]] = []  # grows with post(), shrinks each turn
         self._turns = False  # True while a turn is scheduled or runs
         self._closed = False  # changes once
 
@@ -75,7 +74,7 @@ class TaskQueue:
     def _turn(self) -> None:
         try:
             if self._tasks:  # else the connection was closed meanwhile
-                self._tasks.popleft()()
+                self._tasks.pop(0)()
         finally:
             # Only now, so that whatever the task has woken runs before the next task.
             self._turns = False
@@ -88,7 +87,7 @@ class OperationsChain:
     def __init__(self, emptied: Callable[[], None]) -> None:
         self._emptied = emptied
         # The first one is under way; grows with chain(), shrinks when it settles.
-        self._operations: deque[tuple[Callable[[], Promise[Any]], Promise[Any]]] = deque()
+        self._operations: list[tuple[Callable[[], Promise[Any]], Promise[Any]]] = []
 
     def __len__(self) -> int:
         return len(self._operations)
@@ -103,7 +102,7 @@ class OperationsChain:
 
     def abandon(self) -> None:
         """Give up all operations: the connection is closed, and none of their promises will settle."""
-        operations, self._operations = self._operations, deque()
+        operations, self._operations = self._operations, []
         for _, promise in operations:
             promise.abandon()
 
@@ -114,7 +113,7 @@ class OperationsChain:
 
     def _pop(self) -> None:
         if self._operations:  # else the chain was abandoned meanwhile
-            self._operations.popleft()
+            self._operations.pop(0)
             if not self._operations:
                 self._emptied()
 

@@ -40,6 +40,9 @@ class Transceiver(aiortc.RTCRtpTransceiver):
 
     changed: Callable[[], None]
     behind: Callable[[Coroutine[Any, Any, None]], None]  # has work done behind this turn
+    of_track = False  # whether addTrack() has made it; changes once
+    has_sent = False  # whether it was ever negotiated that it sends; changes once
+    gone = False  # whether both sides have rejected its m-line; changes once
     _ended = False  # changes once, in stop()
 
     @property

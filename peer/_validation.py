@@ -102,7 +102,7 @@ def _check_transport(type: str, section: Section, speaker: Section) -> None:
     told = section if type == "offer" and (section.ufrag or section.password) else speaker
     if not _UFRAG.fullmatch(told.ufrag or "") or not _PASSWORD.fullmatch(told.password or ""):
         raise InvalidAccessError(f"{what} has no ICE credentials, or such that cannot be")
-    if not _HASHES & (section.hashes or speaker.hashes):
+    if _HASHES.isdisjoint(section.hashes or speaker.hashes):
         raise InvalidAccessError(f"{what} has no fingerprint that can be verified")
     role = section.setup or speaker.setup
     if role not in _ROLES[type]:

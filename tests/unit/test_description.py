@@ -377,10 +377,10 @@ def test_a_description_knows_what_its_m_lines_say_of_their_transport():
     session = "v=0\r\na=fingerprint:SHA-256 AA\r\na=setup:actpass\r\n"
     own = "a=setup:active\r\na=rtcp-mux\r\na=fingerprint:sha-512 AA\r\n"
     first, second = Description("offer", f"{session}m=audio 9 X 0\r\nm=audio 9 X 0\r\n{own}").sections
-    assert (first.setup, first.hashes, first.multiplexed) == ("actpass", {"sha-256"}, False)
-    assert (second.setup, second.hashes, second.multiplexed) == ("active", {"sha-256", "sha-512"}, True)
+    assert (first.setup, first.hashes, first.multiplexed) == ("actpass", ["sha-256"], False)
+    assert (second.setup, second.hashes, second.multiplexed) == ("active", ["sha-256", "sha-512"], True)
     (bare,) = Description("offer", "v=0\r\nm=audio 9 X 0\r\n").sections
-    assert (bare.setup, bare.hashes, bare.multiplexed) == (None, set(), False)
+    assert (bare.setup, bare.hashes, bare.multiplexed) == (None, [], False)
 
 
 def test_a_description_knows_all_its_groups_and_uses_the_first():
