@@ -299,6 +299,12 @@ const VERBS = {
   directs(peer, direction) {
     peer.pc.getTransceivers()[0].direction = direction;
   },
+  prefers(peer, codec) {
+    const [transceiver] = peer.pc.getTransceivers();
+    const { kind } = transceiver.receiver.track;
+    const known = RTCRtpReceiver.getCapabilities(kind).codecs;
+    transceiver.setCodecPreferences(known.filter(({ mimeType }) => mimeType === `${kind}/${codec}`));
+  },
   setsStreams(peer, ...names) {
     peer.pc.getSenders()[0].setStreams(...names.map(streamOf));
   },

@@ -8,6 +8,8 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import aiortc
+
 import peer as package
 from peer import MediaStream, RTCError, RTCErrorEvent, RTCIceCandidate, RTCPeerConnection
 
@@ -222,6 +224,11 @@ class Player:
 
     def _peer_directs(self, peer: Peer, direction: str) -> None:
         peer.pc.getTransceivers()[0].direction = direction
+
+    def _peer_prefers(self, peer: Peer, codec: str) -> None:
+        transceiver = peer.pc.getTransceivers()[0]
+        known = aiortc.RTCRtpSender.getCapabilities(transceiver.kind).codecs
+        transceiver.setCodecPreferences([each for each in known if each.mimeType == f"{transceiver.kind}/{codec}"])
 
     def _peer_setsStreams(self, peer: Peer, *names: str) -> None:
         peer.pc.getSenders()[0].setStreams(*map(self.stream, names))
