@@ -215,6 +215,7 @@ class Engine(aiortc.RTCPeerConnection):
         self._stable: _Moment | None = None  # when there was no pending offer; None while there is none
         self._made: list[Carrier] = []  # what was made for the pending offer; emptied with it
         self._ending: set[asyncio.Task[None]] = set()  # what is being stopped
+        self._offered: list[Carrier] = []  # what carries the m-lines of the offer that was created last
         self._last_read: tuple[str, sdp.SessionDescription] | None = None  # a remote one; None when it was applied
         self.stopped: set[Agent] = set()  # those whose transports were stopped; grows
         self.on("datachannel", self._found_channel)
@@ -231,7 +232,7 @@ class Engine(aiortc.RTCPeerConnection):
             transceiver._codecs, transceiver._headerExtensions = codecs, headers  # aiortc goes by those it would like
             types = payload_types(codecs) | types
             extensions = identifiers(headers) | extensions
-        carriers = self._described(offer)
+        carriers = self._offered = self._described(offer)
         agents = [self._agents[_transport(carrier)] for carrier in carriers]
         known = next((agent for agent in agents if agent.negotiated), None)
         for media, carrier, agent in zip(offer.media, carriers, agents, strict=True):
@@ -264,15 +265,15 @@ class Engine(aiortc.RTCPeerConnection):
         self._stable = self._stable or self._moment()
         offer = sdp.SessionDescription.parse(text)
         offer.type = "offer"
-        for index, (media, carrier) in enumerate(zip(offer.media, self._described(offer), strict=True)):
+        for index, (media, carrier) in enumerate(zip(offer.media, self._offered, strict=True)):
             self._RTCPeerConnection__seenMids.add(media.rtp.muxId)  # type: ignore[attr-defined]
             self._associate(carrier, media.rtp.muxId, index)
         self._RTCPeerConnection__pendingLocalDescription = offer
 
-    def apart(self, text: str) -> set[int]:
-        """Which m-lines of *text*, the offer just created, have a transport that no m-line before them has: indices."""
+    def apart(self) -> set[int]:
+        """Which m-lines of the offer that was created last have a transport that none before them has: indices."""
         first: dict[aiortc.RTCDtlsTransport, int] = {}
-        for index, carrier in enumerate(self._described(sdp.SessionDescription.parse(text))):
+        for index, carrier in enumerate(self._offered):
             if not getattr(carrier, "stopped", False):
                 first.setdefault(_transport(carrier), index)
         return set(first.values())

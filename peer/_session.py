@@ -91,12 +91,12 @@ class Session:
     def create_offer(self, ice_restart: bool) -> Promise[RTCSessionDescription]:
         """Create an offer (webrtc-pc 4.4.2)."""
         signaling_state(self.signaling_state, "local", "offer")
-        return self._tasks.run("createOffer", partial(self._create, "offer", ice_restart))
+        return self._tasks.run("createOffer", lambda: self._create("offer", ice_restart).value)
 
     def create_answer(self) -> Promise[RTCSessionDescription]:
         """Create an answer (webrtc-pc 4.4.2)."""
         signaling_state(self.signaling_state, "local", "answer")
-        return self._tasks.run("createAnswer", partial(self._create, "answer"))
+        return self._tasks.run("createAnswer", lambda: self._create("answer").value)
 
     def set_local(self, init: Mapping[str, str]) -> Promise[None]:
         """Set a local description (webrtc-pc 4.4.2)."""
@@ -218,26 +218,27 @@ class Session:
 
     # Descriptions
 
-    def _create(self, type: str, ice_restart: bool = False) -> RTCSessionDescription:
+    def _create(self, type: str, ice_restart: bool = False) -> Description:
+        is_offer = type == "offer"
         with translated():
-            text = trickling(self.engine.create_offer() if type == "offer" else self.engine.create_answer())
+            text = trickling(self.engine.create_offer() if is_offer else self.engine.create_answer())
         text = associated(text, self.engine.streams())
-        if type == "offer" and (ice_restart or self._to_replace & set(ufrags(text))):
+        if is_offer and (ice_restart or self._to_replace & set(ufrags(text))):
             text = restarting(text, *credentials())
-        description = Description(type, self._bundled_offer(text) if type == "offer" else self._bundled_answer(text))
+        description = Description(type, self._bundled_offer(text) if is_offer else self._bundled_answer(text))
         for index, owner in self.transports.owners(description).items():
             lines, ended = self.transports.gathering.known(owner.agent, description.sections[index].ufrag or "")
             for line in lines:
                 description.add_local_candidate(index, line)
             if ended:
                 description.end_candidates(index)
-        self._last_created[type] = description.value.sdp
-        return description.value
+        self._last_created[_created_as(type)] = description.value.sdp
+        return description
 
     def _bundled_offer(self, text: str) -> str:
         text = reject(text, self._stopped)
         text = regroup(text, self.engine.together(bundled(text)))
-        return bundle_only(text, self.transports.configuration.bundle_policy, self.engine.apart(text))
+        return bundle_only(text, self.transports.configuration.bundle_policy, self.engine.apart())
 
     def _bundled_answer(self, text: str) -> str:
         assert self.pending_remote is not None
@@ -250,7 +251,7 @@ class Session:
         return {mid for mid, known in self.engine.media().items() if known.stopped}
 
     def _set_local(self, type: str, sdp: str) -> None:
-        description = Description(type, sdp or self._create(_created_as(type)).sdp)
+        description = Description(type, sdp) if sdp else self._create(type)
         if type == "offer":
             self.engine.hold_offer(_bare(description))
         if type == "answer":
