@@ -84,14 +84,20 @@ class Reader:
                 raise AssertionError(f"nobody knows what to do with {other!r}")
 
     def use(self, command: str) -> str:
-        """The *command*, which runs the files that it names, and with these all others."""
-        if any(name in command for name in self._unused):
-            self._unused.clear()
+        """The *command*, which uses the files that it names, and those that these name."""
+        new, named = self._unused, command
+        while used := {name for name in new if Path(name).stem in named}:
+            named += "".join((self.directory / name).read_text() for name in used)
+            new = new - used
+        self._unused = new
         return command
 
     def _change(self, diff: str) -> None:
-        for name, hunk in re.findall(r"(?m)^@@ (\w+\.\w+).*\n((?:[ +-].*\n|\n)+)", diff):
+        nothing, *hunks = re.split(r"(?m)^@@ (\w+\.\w+).*\n", diff)
+        assert nothing == ""
+        for name, hunk in zip(hunks[::2], hunks[1::2], strict=True):
             lines = [line or " " for line in hunk.splitlines()]
+            assert {line[0] for line in lines} <= set(" +-")
             old, new = ("\n".join(line[1:] for line in lines if line[0] in signs) for signs in (" -", " +"))
             text = (self.directory / name).read_text()
             assert text.count(old) == 1
@@ -105,7 +111,7 @@ class Reader:
             text=True,
             timeout=50,
             cwd=self.directory,
-            env=environment(PYTHONDEVMODE="1"),
+            env=environment(PYTHONDEVMODE="1", HOME=str(self.directory)),
             check=False,
         )
         assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
@@ -116,8 +122,9 @@ class Reader:
 def environment(**more: str) -> dict[str, str]:
     """That of a user who has installed the package, and wants to know of each warning."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    plain = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **plain, **more}
+    ours = {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    return {**plain, **ours, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **more}
 
 
 def without_numbers(text: str) -> str:
