@@ -13,7 +13,6 @@ import functools
 import os
 import re
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,8 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from browsers import COMMANDS
-from conftest import missing
 from served import served
 
 ROOT = Path(__file__).parents[1]
@@ -67,8 +64,8 @@ class Reader:
     def done(self) -> bool:
         return not self.unread and not self._unused
 
-    def step(self) -> None:
-        """Do what comes next."""
+    def step(self) -> str:
+        """Do what comes next; returns what it prints."""
         snippet = self.unread.pop(0)
         match snippet.language:
             case "diff":
@@ -77,11 +74,12 @@ class Reader:
                 (self.directory / snippet.file).write_text(snippet.text)
                 self._unused.add(snippet.file)
             case "python":
-                self._run([sys.executable, "-c", snippet.text])
+                return self._run([sys.executable, "-c", snippet.text])
             case "sh":
-                self._run(["sh", "-e", "-c", self.use(snippet.text)])
+                return self._run(["sh", "-e", "-c", self.use(snippet.text)])
             case other:
                 raise AssertionError(f"nobody knows what to do with {other!r}")
+        return ""
 
     def use(self, command: str) -> str:
         """The *command*, which uses the files that it names, and those that these name."""
@@ -104,7 +102,7 @@ class Reader:
             (self.directory / name).write_text(text.replace(old, new))
             self._unused.add(name)
 
-    def _run(self, command: list[str]) -> None:
+    def _run(self, command: list[str]) -> str:
         ran = subprocess.run(
             command,
             capture_output=True,
@@ -117,6 +115,7 @@ class Reader:
         assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
         if self.unread and self.unread[0].language == "text":
             assert without_numbers(ran.stdout) == without_numbers(self.unread.pop(0).text)
+        return ran.stdout
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -159,8 +158,10 @@ def read_all(name: str, directory: Path, instead: Mapping[str, str] | None = Non
 def test_the_first_five_minutes(tmp_path):
     here = Path(sys.executable).parent  # is ready: the Makefile need not make an environment
     make = f"make -f {ROOT / 'Makefile'} BIN={here} -o {here / 'ready'}"
-    read_all("README.md", tmp_path, {"make demo": f"{make} demo"})
-    assert (tmp_path / "timeline.html").exists()
+    with reading("README.md", tmp_path, {"make demo": f"{make} demo"}) as reader:
+        reader.step()
+        assert (tmp_path / "timeline.html").exists()
+        assert reader.step() == "hello\n"
 
 
 async def test_talk_to_a_browser(page, tmp_path):
@@ -188,15 +189,13 @@ SEEN = """
 """
 
 
-def test_test_with_a_browser(tmp_path, request):
-    for name in COMMANDS:
-        if shutil.which(name) is None:
-            missing(request, name.title(), [name])
+def test_test_with_a_browser(browser, tmp_path):
     (page,) = [
         snippet.text for snippet in snippets(ROOT / "docs" / "talk-to-a-browser.md") if snippet.language == "html"
     ]
     (tmp_path / "page.html").write_text(page)
-    read_all("docs/test-with-a-browser.md", tmp_path, {"8080": str(free_port())})
+    chosen = {"8080": str(free_port()), "pytest test_page.py": f"pytest test_page.py -k {browser.name}"}
+    read_all("docs/test-with-a-browser.md", tmp_path, chosen)
 
 
 def test_restart_ice(tmp_path):
