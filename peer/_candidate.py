@@ -238,7 +238,7 @@ class RTCIceCandidate:
     TypeError is raised when sdpMid and sdpMLineIndex are both null, when relayProtocol is none of
     its three words, and when the first argument is nothing that a candidate could be read from.
 
-    See webrtc-pc "RTCIceCandidate Interface".
+    See webrtc-pc 4.8.1, which has all the attributes below.
     """
 
     __slots__ = (
@@ -278,13 +278,13 @@ class RTCIceCandidate:
     component: RTCIceComponent | None
     """None, too, for the components after the second, which have no name."""
     priority: int | None
-    """The higher, the sooner it is tried."""
+    """0 to 4294967295. The higher, the sooner it is tried."""
     address: str | None
     """IPv4, IPv6 without brackets, or a host name."""
     protocol: RTCIceProtocol | None
     """In lower case, however it was written."""
     port: int | None
-    """The port; 9 says that an active TCP candidate has none."""
+    """0 to 65535; 9 says that an active TCP candidate has none."""
     type: RTCIceCandidateType | None
     """How the candidate was found."""
     tcpType: RTCIceTcpCandidateType | None
@@ -334,7 +334,7 @@ class RTCIceCandidate:
         """Return what is signalled to the other side, ready for json.dumps().
 
         It has the four members that a browser's addIceCandidate() takes. relayProtocol and url are
-        left out: they are for local eyes. See webrtc-pc "RTCIceCandidate Interface", toJSON().
+        left out: they are for local eyes. See webrtc-pc 4.8.1.
         """
         return {
             "candidate": self.candidate,
@@ -385,8 +385,8 @@ def peer_reflexive(
 ) -> RTCIceCandidate:
     """Return a remote candidate that was learned from a check.
 
-    It has no text, and its address stays hidden, for nobody signalled it. See webrtc-pc "RTCIceCandidate Interface",
-    candidate and address.
+    It has no text, and its address stays hidden, for nobody signalled it. See webrtc-pc 4.8.1, candidate
+    and address.
     """
     learned = RTCIceCandidate(sdpMid=sdpMid, sdpMLineIndex=sdpMLineIndex, usernameFragment=usernameFragment)
     for name, value in (_attributes(attribute) | {"address": None}).items():

@@ -30,7 +30,7 @@ _TRANSCEIVER_MEMBERS = ("direction", "sendEncodings", "streams")
 
 
 class RTCPeerConnection(EventTarget):
-    """A connection to another peer, as a browser has it.
+    """A connection to another peer, as a browser has it (webrtc-pc 4.4).
 
     *configuration* is the browser's dictionary, an :class:`RTCConfiguration`, or nothing; its members can also be given
     as keywords. There is no default ICE server. Raises an error named SyntaxError for a URL that is none,
@@ -96,7 +96,7 @@ class RTCPeerConnection(EventTarget):
 
     @property
     def canTrickleIceCandidates(self) -> bool | None:
-        """Whether the remote side takes candidates one by one; None while there is no remote description."""
+        """Whether the remote side takes candidates one by one; None without a remote description (webrtc-pc 4.4.2)."""
         remote = self._session.pending_remote or self._session.current_remote
         return remote.trickle if remote else None
 
@@ -120,32 +120,32 @@ class RTCPeerConnection(EventTarget):
 
     @property
     def localDescription(self) -> RTCSessionDescription | None:
-        """The pending local description, else the current one, with the candidates found so far (webrtc-pc 4.7.1)."""
+        """The pending local description, else the current one, with the candidates found so far (webrtc-pc 4.4.2)."""
         return self.pendingLocalDescription or self.currentLocalDescription
 
     @property
     def currentLocalDescription(self) -> RTCSessionDescription | None:
-        """The local description of the last complete negotiation, with the candidates found since."""
+        """The local description of the last complete negotiation, with the candidates found since (webrtc-pc 4.4.2)."""
         return _value(self._session.current_local)
 
     @property
     def pendingLocalDescription(self) -> RTCSessionDescription | None:
-        """The local description of a negotiation under way, with the candidates found since."""
+        """The local description of a negotiation under way, with the candidates found since (webrtc-pc 4.4.2)."""
         return _value(self._session.pending_local)
 
     @property
     def remoteDescription(self) -> RTCSessionDescription | None:
-        """The pending remote description, else the current one, with the candidates added so far (webrtc-pc 4.7.1)."""
+        """The pending remote description, else the current one, with the candidates added so far (webrtc-pc 4.4.2)."""
         return self.pendingRemoteDescription or self.currentRemoteDescription
 
     @property
     def currentRemoteDescription(self) -> RTCSessionDescription | None:
-        """The remote description of the last complete negotiation, with the candidates added since."""
+        """The remote description of the last complete negotiation, with candidates added since (webrtc-pc 4.4.2)."""
         return _value(self._session.current_remote)
 
     @property
     def pendingRemoteDescription(self) -> RTCSessionDescription | None:
-        """The remote description of a negotiation under way, with the candidates added since."""
+        """The remote description of a negotiation under way, with the candidates added since (webrtc-pc 4.4.2)."""
         return _value(self._session.pending_remote)
 
     @promised
@@ -275,8 +275,10 @@ class RTCPeerConnection(EventTarget):
     def gathering_complete(self) -> Promise[None]:
         """Wait until iceGatheringState is complete, for signalling that cannot trickle.
 
-        Then :attr:`localDescription` has all candidates. That can take seconds when a server does not answer: send
+        Then :attr:`localDescription` has all candidates. A server that does not answer makes that last 5 seconds: send
         candidates as they come where you can. Who awaits this is cancelled when the connection is closed.
+
+        Not in the W3C's text: a page listens to icegatheringstatechange (webrtc-pc 4.3.2).
         """
         return self._session.when_complete()
 
@@ -285,6 +287,8 @@ class RTCPeerConnection(EventTarget):
 
         Each is to be sent to the remote side. The iteration ends when gathering is complete, or the connection is
         closed.
+
+        Not in the W3C's text: a page listens to icecandidate (webrtc-pc 4.8.2).
         """
         queue: asyncio.Queue[RTCIceCandidate | None] = asyncio.Queue()
 
@@ -316,8 +320,9 @@ class RTCPeerConnection(EventTarget):
     ) -> RTCDataChannel:
         """Create a data channel (webrtc-pc 6.1); the dictionary's members can be given as keywords.
 
-        They are ordered, maxPacketLifeTime (in milliseconds), maxRetransmits, protocol, negotiated and id. An id counts
-        only for a channel that is negotiated.
+        They are ordered, maxPacketLifeTime (0 to 65535 milliseconds), maxRetransmits (0 to 65535), protocol, negotiated
+        and id (0 to 65534). An id counts only for a channel that is negotiated. Label and protocol have at most 65535
+        bytes each.
 
         Raises InvalidStateError once closed, TypeError for options that are out of range or contradict each other, and
         OperationError for an id that is taken.
@@ -382,27 +387,28 @@ class RTCPeerConnection(EventTarget):
         return transceiver
 
     def getSenders(self) -> list[Sender]:
-        """The senders of all transceivers that are not stopped."""
+        """The senders of all transceivers that are not stopped (webrtc-pc 5.1)."""
         return [transceiver.sender for transceiver in self.getTransceivers() if not transceiver.stopped]
 
     def getReceivers(self) -> list[aiortc.RTCRtpReceiver]:
-        """The receivers of all transceivers that are not stopped."""
+        """The receivers of all transceivers that are not stopped (webrtc-pc 5.1)."""
         return [transceiver.receiver for transceiver in self.getTransceivers() if not transceiver.stopped]
 
     def getTransceivers(self) -> list[Transceiver]:
-        """All transceivers, but for those that were stopped, and whose m-lines an answer has rejected."""
+        """All transceivers, but for those that were stopped, and whose m-lines an answer rejects (webrtc-pc 5.1)."""
         return self._session.engine.transceivers
 
     @property
     def sctp(self) -> aiortc.RTCSctpTransport | None:
-        """The SCTP transport of the data channels; None while there is no data channel."""
+        """The SCTP transport of the data channels; None while there is no data channel (webrtc-pc 6.1)."""
         return self._session.engine.sctp
 
     async def getStats(self) -> aiortc.RTCStatsReport:
         """What aiortc reports of its senders and receivers, and the entries of ICE (webrtc-pc 8.2).
 
         The latter are those of type transport, local-candidate, remote-candidate and candidate-pair, with those
-        members of the W3C's webrtc-stats that are known here.
+        members of the W3C's webrtc-stats that are known here. A timestamp is a datetime; round trip times are in
+        seconds.
         """
         report = await self._session.engine.getStats()
         for entry in self._session.transports.stats(self._session.engine.transport_stats()):

@@ -38,6 +38,9 @@ _LARGEST = 2**32 - 1
 class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc]  # aiortc's on() stays aiortc's
     """A channel for messages, texts or bytes, as a browser has it; given by createDataChannel and ``datachannel``.
 
+    See webrtc-pc 6.2. What is not listed here is aiortc's: label, protocol, ordered, negotiated, id, maxRetransmits,
+    maxPacketLifeTime (in milliseconds), readyState and bufferedAmount (in bytes).
+
     It has the browser's events beside aiortc's ``on()``, whose listeners are called first, with what aiortc hands over.
     Listeners may be ``async``; what they raise is reported, and given to the listeners that ``on("error")`` has added,
     as with aiortc. The browser's ``error``, an :class:`RTCErrorEvent`, is fired before ``close`` if the remote side has
@@ -58,7 +61,10 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
 
     @property
     def binaryType(self) -> str:
-        """Always "arraybuffer": binary messages are ``bytes``. "blob" raises NotSupportedError; others are ignored."""
+        """Always "arraybuffer": binary messages are ``bytes`` (webrtc-pc 6.2).
+
+        Setting it to "blob" raises NotSupportedError; others are ignored.
+        """
         return "arraybuffer"
 
     @binaryType.setter
@@ -68,7 +74,10 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
 
     @property
     def bufferedAmountLowThreshold(self) -> int:
-        """The number of bytes down to which ``bufferedamountlow`` is fired, 0 to 4294967295; else a TypeError."""
+        """``bufferedamountlow`` is fired when bufferedAmount has fallen to so many bytes (webrtc-pc 6.2).
+
+        Raises TypeError when it is set to what is no number from 0 to 4294967295.
+        """
         return super().bufferedAmountLowThreshold
 
     @bufferedAmountLowThreshold.setter
@@ -79,7 +88,7 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
         aiortc.RTCDataChannel.bufferedAmountLowThreshold.fset(self, number)  # type: ignore[attr-defined]
 
     def send(self, data: Any) -> None:
-        """Send a text, or bytes: ``bytes``, ``bytearray``, ``memoryview``, whatever has a buffer.
+        """Send a text, or bytes: ``bytes``, ``bytearray``, ``memoryview``, whatever has a buffer (webrtc-pc 6.2).
 
         Raises InvalidStateError unless the channel is open, and TypeError for other data and for more than the remote
         side takes.
@@ -98,7 +107,10 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
                 super().send(data)
 
     def close(self) -> None:
-        """Close the channel. What was sent is delivered first; ``close`` is fired when both sides have closed it."""
+        """Close the channel (webrtc-pc 6.2). May be called again.
+
+        What was sent is delivered first; ``close`` is fired when both sides have closed it.
+        """
         if _rank(self._told) < _rank("closing"):
             super().close()  # which tells us
         if _rank(self.readyState) < _rank("closing"):

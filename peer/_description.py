@@ -68,7 +68,7 @@ class RTCSessionDescription(aiortc.RTCSessionDescription):
         object.__setattr__(self, "sdp", init.get("sdp", ""))
 
     def toJSON(self) -> dict[str, str]:
-        """The dictionary that goes over the wire: type and sdp."""
+        """The dictionary that goes over the wire: type and sdp (webrtc-pc 4.6.2)."""
         return {"type": self.type, "sdp": self.sdp}
 
     def __setattr__(self, name: str, value: object) -> NoReturn:

@@ -49,36 +49,39 @@ class DOMException(Exception):
 
     @property
     def message(self) -> str:
-        """What went wrong, as a sentence."""
+        """What went wrong, as a sentence (WebIDL, section 4.3)."""
         return str(self)
 
 
 class InvalidStateError(DOMException, aiortc.InvalidStateError):
-    """The connection is not in a state in which this call makes sense; closed, for one."""
+    """The connection is not in a state in which this call makes sense; closed, for one (WebIDL, section 2.8.1)."""
 
     name = "InvalidStateError"
 
 
 class InvalidAccessError(DOMException, aiortc.InvalidAccessError, ValueError):
-    """The object or description does not fit what the connection has negotiated."""
+    """The object or description does not fit what the connection has negotiated (WebIDL, section 2.8.1)."""
 
     name = "InvalidAccessError"
 
 
 class InvalidModificationError(DOMException):
-    """The call would change something that may not be changed."""
+    """The call would change something that may not be changed (WebIDL, section 2.8.1)."""
 
     name = "InvalidModificationError"
 
 
 class NotSupportedError(DOMException):
-    """What was asked for is part of the W3C's API, but this version does not do it."""
+    """What was asked for is part of the W3C's API, but this version does not do it (WebIDL, section 2.8.1)."""
 
     name = "NotSupportedError"
 
 
 class OperationError(DOMException, aiortc.exceptions.OperationError):
-    """The operation failed for a reason of its own: a candidate or description that cannot be applied."""
+    """The operation failed for a reason of its own: a candidate or description that cannot be applied.
+
+    See WebIDL, section 2.8.1.
+    """
 
     name = "OperationError"
 
@@ -105,27 +108,30 @@ class RTCError(OperationError):
 
     @property
     def errorDetail(self) -> str:
-        """What has failed: ``"sctp-failure"`` and ``"sdp-syntax-error"`` occur here."""
+        """What has failed: ``"sctp-failure"`` and ``"sdp-syntax-error"`` occur here (webrtc-pc 11.1)."""
         return self._error_detail
 
     @property
     def sdpLineNumber(self) -> int | None:
-        """The line of a description that does not parse, counted from 1, or None."""
+        """The line of a description that does not parse, counted from 1, or None (webrtc-pc 11.1)."""
         return self._numbers.get("sdpLineNumber")
 
     @property
     def sctpCauseCode(self) -> int | None:
-        """The cause code with which the remote side ended the association (RFC 9260, section 3.3.10), or None."""
+        """The cause code with which the remote side ended the association, or None (webrtc-pc 11.1).
+
+        The codes are those of RFC 9260, section 3.3.10.
+        """
         return self._numbers.get("sctpCauseCode")
 
     @property
     def receivedAlert(self) -> int | None:
-        """The fatal alert of DTLS that was received, or None."""
+        """The fatal alert of DTLS that was received, or None (webrtc-pc 11.1)."""
         return self._numbers.get("receivedAlert")
 
     @property
     def sentAlert(self) -> int | None:
-        """The fatal alert of DTLS that was sent, or None."""
+        """The fatal alert of DTLS that was sent, or None (webrtc-pc 11.1)."""
         return self._numbers.get("sentAlert")
 
 

@@ -40,12 +40,12 @@ class Event:
 
     @property
     def type(self) -> str:
-        """The name under which listeners registered, such as ``"icecandidate"``."""
+        """The name under which listeners registered, such as ``"icecandidate"`` (DOM, section 2.2)."""
         return self._type
 
     @property
     def target(self) -> EventTarget | None:
-        """The object at which the event was fired; None before that."""
+        """The object at which the event was fired; None before that (DOM, section 2.2)."""
         return self._target
 
     def __repr__(self) -> str:
@@ -58,6 +58,8 @@ class RTCPeerConnectionIceEvent(Event):
     There are three kinds. A :attr:`candidate` with a text: it was found, send it to the other side. A candidate whose
     text is "": the transport's generation has no more; send this to the other side, too. None: all transports have
     finished; there is nothing to send.
+
+    Raises TypeError for a candidate that is none.
     """
 
     def __init__(
@@ -76,12 +78,12 @@ class RTCPeerConnectionIceEvent(Event):
 
     @property
     def candidate(self) -> RTCIceCandidate | None:
-        """The candidate, the end-of-candidates marker, or None."""
+        """The candidate, the end-of-candidates marker, or None (webrtc-pc 4.8.2)."""
         return self._candidate
 
     @property
     def url(self) -> str | None:
-        """The STUN or TURN server that the candidate came from; None for host candidates. Deprecated by the W3C."""
+        """The STUN or TURN server the candidate came from; None for host candidates (webrtc-pc 4.8.2). Deprecated."""
         return self._url
 
     def __repr__(self) -> str:
@@ -89,7 +91,10 @@ class RTCPeerConnectionIceEvent(Event):
 
 
 class RTCPeerConnectionIceErrorEvent(Event):
-    """An ``icecandidateerror`` event: a STUN or TURN server yielded no candidate (webrtc-pc 4.8.3)."""
+    """An ``icecandidateerror`` event: a STUN or TURN server yielded no candidate (webrtc-pc 4.8.3).
+
+    Raises TypeError without an errorCode.
+    """
 
     def __init__(
         self,
@@ -110,27 +115,27 @@ class RTCPeerConnectionIceErrorEvent(Event):
 
     @property
     def address(self) -> str | None:
-        """Our address from which the server was asked, if it is that of a candidate, else None."""
+        """Our address from which the server was asked, if it is that of a candidate, else None (webrtc-pc 4.8.3)."""
         return self._address
 
     @property
     def port(self) -> int | None:
-        """Our port from which the server was asked, or None."""
+        """Our port from which the server was asked, or None (webrtc-pc 4.8.3)."""
         return self._port
 
     @property
     def url(self) -> str:
-        """The URL of the server."""
+        """The URL of the server (webrtc-pc 4.8.3)."""
         return self._url
 
     @property
     def errorCode(self) -> int:
-        """The STUN error code that the server answered with; 701 if it could not be reached."""
+        """The STUN error code that the server answered with; 701 if it could not be reached (webrtc-pc 4.8.3)."""
         return self._error_code
 
     @property
     def errorText(self) -> str:
-        """The server's reason, or what is known about why it could not be reached."""
+        """The server's reason, or what is known about why it could not be reached (webrtc-pc 4.8.3)."""
         return self._error_text
 
     def __repr__(self) -> str:
@@ -141,6 +146,8 @@ class RTCTrackEvent(Event):
     """A ``track`` event: the remote side will send media (webrtc-pc 5.7).
 
     The same track is told again when the remote side sends it again, and when it puts it in one more stream.
+
+    Raises TypeError without a receiver, a track or a transceiver.
     """
 
     def __init__(
@@ -163,22 +170,22 @@ class RTCTrackEvent(Event):
 
     @property
     def receiver(self) -> RTCRtpReceiver:
-        """The receiver of the track."""
+        """The receiver of the track (webrtc-pc 5.7)."""
         return self._receiver
 
     @property
     def track(self) -> MediaStreamTrack:
-        """The remote track."""
+        """The remote track (webrtc-pc 5.7)."""
         return self._track
 
     @property
     def streams(self) -> tuple[MediaStream, ...]:
-        """The streams that the remote side has put the track in."""
+        """The streams that the remote side has put the track in (webrtc-pc 5.7)."""
         return self._streams
 
     @property
     def transceiver(self) -> RTCRtpTransceiver:
-        """The transceiver that :attr:`receiver` belongs to."""
+        """The transceiver that :attr:`receiver` belongs to (webrtc-pc 5.7)."""
         return self._transceiver
 
 
@@ -189,7 +196,10 @@ def repeated(event: RTCTrackEvent) -> RTCTrackEvent:
 
 
 class MediaStreamTrackEvent(Event):
-    """An ``addtrack`` or ``removetrack`` event: the remote side has changed a stream (mediacapture-streams)."""
+    """An ``addtrack`` or ``removetrack`` event: the remote side has changed a stream (mediacapture-streams 4.4).
+
+    Raises TypeError without a track.
+    """
 
     def __init__(
         self,
@@ -206,12 +216,15 @@ class MediaStreamTrackEvent(Event):
 
     @property
     def track(self) -> MediaStreamTrack:
-        """The track that has joined the stream, or has left it."""
+        """The track that has joined the stream, or has left it (mediacapture-streams 4.4)."""
         return self._track
 
 
 class RTCDataChannelEvent(Event):
-    """A ``datachannel`` event: the remote side has opened a channel (webrtc-pc 6.3)."""
+    """A ``datachannel`` event: the remote side has opened a channel (webrtc-pc 6.3).
+
+    Raises TypeError without a channel.
+    """
 
     def __init__(
         self,
@@ -228,12 +241,15 @@ class RTCDataChannelEvent(Event):
 
     @property
     def channel(self) -> RTCDataChannel:
-        """The channel, which is open."""
+        """The channel, which is open (webrtc-pc 6.3)."""
         return self._channel
 
 
 class RTCErrorEvent(Event):
-    """An ``error`` event of a data channel: what it rests on has failed (webrtc-pc 11.2)."""
+    """An ``error`` event of a data channel: what it rests on has failed (webrtc-pc 11.2).
+
+    Raises TypeError without an error that is an :class:`RTCError`.
+    """
 
     def __init__(
         self,
@@ -250,7 +266,7 @@ class RTCErrorEvent(Event):
 
     @property
     def error(self) -> RTCError:
-        """What has failed."""
+        """What has failed (webrtc-pc 11.2)."""
         return self._error
 
     def __repr__(self) -> str:
@@ -272,7 +288,7 @@ class MessageEvent(Event):
 
     @property
     def data(self) -> Any:
-        """The message: a text, or bytes."""
+        """The message: a text, or bytes (HTML, section 9.1)."""
         return self._data
 
 
@@ -328,7 +344,8 @@ class EventTarget:
     ) -> None:
         """Call *listener* with each event of *type*; only with the next one if *once* (or ``{"once": True}``).
 
-        Adding a listener again that is there already does nothing. Raises TypeError if it cannot be called.
+        Adding a listener again that is there already does nothing (DOM, section 2.7). Raises TypeError if it cannot be
+        called.
         """
         if listener is None:  # as in the DOM
             return
@@ -339,7 +356,7 @@ class EventTarget:
         self._add(type, _Registration(listener, once, _the_event))
 
     def removeEventListener(self, type: str, listener: Listener | None, options: object = None, /) -> None:
-        """Stop calling *listener*. A listener that was not added is ignored."""
+        """Stop calling *listener* (DOM, section 2.7). A listener that was not added is ignored."""
         handler = self._handlers.get(type)
         for registration in list(self._registrations.get(type, ())):
             if registration.listener == listener and registration is not handler:
@@ -465,11 +482,14 @@ class EventTarget:
 
 
 class event_handler:
-    """An ``on...`` attribute: one listener that can be set, replaced and cleared (HTML, section 8.1.8.1)."""
+    """An ``on...`` attribute: one listener that can be set, replaced and cleared (HTML, section 8.1.8.1).
 
-    def __init__(self, type: str) -> None:
+    The *section* is that of the W3C's text that lists events of this *type*.
+    """
+
+    def __init__(self, type: str, section: str = "webrtc-pc 12") -> None:
         self._type = type
-        self.__doc__ = f"Called with each ``{type}`` event; None for nobody."
+        self.__doc__ = f"Called with each ``{type}`` event ({section}); None for nobody."
 
     @overload
     def __get__(self, target: None, owner: type[EventTarget]) -> event_handler: ...

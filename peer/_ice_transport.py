@@ -16,9 +16,9 @@ class RTCIceCandidatePair:
     """A local and a remote candidate that work together (webrtc-pc 5.6.2)."""
 
     local: RTCIceCandidate
-    """Ours."""
+    """Ours (webrtc-pc 5.6.2)."""
     remote: RTCIceCandidate
-    """Theirs. One learned from a check has the type "prflx" and neither text nor address; do not send it on."""
+    """Theirs (webrtc-pc 5.6.2). One learned from a check is "prflx", without text and address; do not send it on."""
 
 
 def to_nobody(event: Event) -> None:
@@ -42,7 +42,7 @@ class IceTransportSlots:
 
 
 class RTCIceTransport(EventTarget):
-    """The ICE transport of one or several m-lines; reached as ``iceTransport`` of a DTLS transport.
+    """The ICE transport of one or several m-lines (webrtc-pc 5.6); reached as ``iceTransport`` of a DTLS transport.
 
     That is ``pc.sctp.transport.iceTransport``, ``sender.transport.iceTransport`` and the like; always the same object
     for the same transport. You do not create one.
@@ -59,45 +59,48 @@ class RTCIceTransport(EventTarget):
 
     @property
     def role(self) -> str:
-        """unknown, controlling or controlled (RFC 8445, section 6.1.1); known with the first offer."""
+        """unknown, controlling or controlled (webrtc-pc 5.6.5); known with the first offer."""
         return self._slots.role
 
     @property
     def component(self) -> str:
-        """Always rtp: RTCP is multiplexed."""
+        """Always rtp, for RTCP is multiplexed (webrtc-pc 5.6.6)."""
         return "rtp"
 
     @property
     def state(self) -> str:
-        """new, checking, connected, completed, disconnected, failed or closed. Fires statechange, except at close()."""
+        """new, checking, connected, completed, disconnected, failed or closed (webrtc-pc 5.6.4).
+
+        Fires statechange when it changes, except to closed.
+        """
         return self._slots.state
 
     @property
     def gatheringState(self) -> str:
-        """new, gathering or complete. Fires gatheringstatechange."""
+        """new, gathering or complete (webrtc-pc 5.6.3). Fires gatheringstatechange when it changes."""
         return self._slots.gathering_state
 
     def getLocalCandidates(self) -> list[RTCIceCandidate]:
-        """The local candidates announced so far, but for those of ICE generations that a restart has replaced."""
+        """The local candidates announced so far, but for those that a restart has replaced (webrtc-pc 5.6)."""
         return list(self._slots.local_candidates)
 
     def getRemoteCandidates(self) -> list[RTCIceCandidate]:
-        """The remote candidates added so far, but for those of ICE generations that a restart has replaced."""
+        """The remote candidates added so far, but for those that a restart has replaced (webrtc-pc 5.6)."""
         return list(self._slots.remote_candidates)
 
     def getSelectedCandidatePair(self) -> RTCIceCandidatePair | None:
-        """The pair that packets are sent on; None before there is one, and once closed.
+        """The pair that packets are sent on; None before there is one, and once closed (webrtc-pc 5.6).
 
         Fires selectedcandidatepairchange when it changes.
         """
         return None if self.state in ("new", "closed") else self._slots.selected_pair
 
     def getLocalParameters(self) -> RTCIceParameters | None:
-        """Our ufrag and password, once a local description has them."""
+        """Our ufrag and password, once a local description has them; None before (webrtc-pc 5.6)."""
         return self._slots.local_parameters
 
     def getRemoteParameters(self) -> RTCIceParameters | None:
-        """The remote side's ufrag and password, once a remote description has them."""
+        """The remote side's ufrag and password, once a remote description has them; None before (webrtc-pc 5.6)."""
         return self._slots.remote_parameters
 
     def __repr__(self) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 class MediaStream(EventTarget):
     """Tracks that belong together: ``MediaStream()``, ``MediaStream([track, ...])``, ``MediaStream(stream)``.
 
+    See mediacapture-streams 4.2, and webrtc-pc 9.2 for those of the remote side.
+
     For ``addTrack`` and its kin, which take note of its :attr:`id` only; and in the ``streams`` of a ``track`` event,
     always the same object for the same id of a connection. The tracks of such a stream change when the remote side
     changes them; then ``addtrack`` and ``removetrack`` are fired. They are not when you do.
@@ -35,8 +37,8 @@ class MediaStream(EventTarget):
     Raises TypeError for what is neither a stream nor a list of tracks.
     """
 
-    onaddtrack = event_handler("addtrack")
-    onremovetrack = event_handler("removetrack")
+    onaddtrack = event_handler("addtrack", "mediacapture-streams 4.2")
+    onremovetrack = event_handler("removetrack", "mediacapture-streams 4.2")
 
     def __init__(self, streamOrTracks: MediaStream | Iterable[MediaStreamTrack] = (), /) -> None:
         super().__init__()
@@ -51,39 +53,42 @@ class MediaStream(EventTarget):
 
     @property
     def id(self) -> str:
-        """Its name on both sides."""
+        """Its name on both sides (mediacapture-streams 4.2)."""
         return self._id
 
     @property
     def active(self) -> bool:
-        """Whether one of its tracks has not ended."""
+        """Whether one of its tracks has not ended (mediacapture-streams 4.2)."""
         return any(track.readyState == "live" for track in self._tracks)
 
     def getTracks(self) -> list[MediaStreamTrack]:
-        """All its tracks."""
+        """All its tracks (mediacapture-streams 4.2)."""
         return list(self._tracks)
 
     def getAudioTracks(self) -> list[MediaStreamTrack]:
-        """Its tracks of the kind audio."""
+        """Its tracks of the kind audio (mediacapture-streams 4.2)."""
         return [track for track in self._tracks if track.kind == "audio"]
 
     def getVideoTracks(self) -> list[MediaStreamTrack]:
-        """Its tracks of the kind video."""
+        """Its tracks of the kind video (mediacapture-streams 4.2)."""
         return [track for track in self._tracks if track.kind == "video"]
 
     def getTrackById(self, trackId: str) -> MediaStreamTrack | None:
-        """Its track with this id, or None."""
+        """Its track with this id, or None (mediacapture-streams 4.2)."""
         return next((track for track in self._tracks if track.id == trackId), None)
 
     def addTrack(self, track: MediaStreamTrack) -> None:
-        """Add *track*, unless it is there. That sends nothing: a connection has an ``addTrack`` of its own."""
+        """Add *track*, unless it is there (mediacapture-streams 4.2). Raises TypeError for what is no track.
+
+        That sends nothing, and fires nothing: a connection has an ``addTrack`` of its own.
+        """
         if not isinstance(track, MediaStreamTrack):
             raise ArgumentTypeError(f"{track!r} is no track")
         if track not in self._tracks:
             self._tracks.append(track)
 
     def removeTrack(self, track: MediaStreamTrack) -> None:
-        """Remove *track*, if it is there."""
+        """Remove *track*, if it is there (mediacapture-streams 4.2). That fires nothing."""
         if track in self._tracks:
             self._tracks.remove(track)
 

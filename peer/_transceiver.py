@@ -47,17 +47,20 @@ class Transceiver(aiortc.RTCRtpTransceiver):
 
     @property
     def stopped(self) -> bool:
-        """Whether it was stopped, for good."""
+        """Whether it was stopped, for good (webrtc-pc 5.4)."""
         return self._ended
 
     @property
     def sender(self) -> Sender:
-        """What sends."""
+        """What sends (webrtc-pc 5.4)."""
         return super().sender  # type: ignore[return-value]  # it was made one
 
     @property
     def direction(self) -> str:
-        """The direction we want: sendrecv, sendonly, recvonly or inactive."""
+        """The direction we want: sendrecv, sendonly, recvonly or inactive (webrtc-pc 5.4).
+
+        Setting it raises TypeError for what is none, and InvalidStateError once stopped.
+        """
         return super().direction
 
     @direction.setter

@@ -1,4 +1,4 @@
-"""Programs written for aiortc, in the style of its examples, run with the one import changed that README names.
+"""Programs written for aiortc, in the style of its examples, run with one import changed, as docs/from-aiortc.md says.
 
 They are in aiortc_programs/, as they are with aiortc. Each runs with either import, on either side.
 """

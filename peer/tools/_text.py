@@ -37,7 +37,10 @@ def as_text(recording: Iterable[Entry], *, colours: bool = False) -> str:
 
 
 def as_line(entry: Entry, began: float, *, width: int = 0, colours: bool = False) -> str:
-    """One line of :func:`as_text`: for a recording that *began* then, with peers whose names have that *width*."""
+    """One line of :func:`as_text`, of a recording that *began* then, in milliseconds of its clock.
+
+    The names of peers are made so many letters wide as *width* says.
+    """
     words = painted(printable(in_words(entry)), kind(entry), colours)
     return f"{entry['time'] - began:8.1f}  {printable(entry['peer']):<{width}}  {lane(entry):<10}  {words}"
 

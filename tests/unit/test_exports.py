@@ -3,6 +3,7 @@ import importlib
 import inspect
 import pathlib
 import pkgutil
+import re
 from importlib.metadata import version
 
 import pytest
@@ -83,6 +84,65 @@ def test_a_public_class_and_its_public_members_are_explained(name):
         if inspect.ismemberdescriptor(value) or isinstance(value, str):
             continue  # a string below it explains it; see the next test
         assert value.__doc__, f"{name}.{member}"
+
+
+# Where a name is Python's or aiortc's: what is spelled in snake_case, and
+OURS = {"emit", "listeners", "on", "once"}
+SECTION = re.compile(r"webrtc-pc \d+(\.\d+)*|mediacapture-streams \d+(\.\d+)*|(DOM|HTML|WebIDL), section \d+(\.\d+)*")
+
+
+@pytest.mark.parametrize("name", [name for name in peer.__all__ if name not in FOREIGN and name[0].isupper()])
+def test_what_the_w3c_has_named_names_its_section(name):
+    cls = getattr(peer, name)
+    assert SECTION.search(cls.__doc__)
+    for member, value in members(cls):
+        if inspect.ismemberdescriptor(value) or isinstance(value, str):
+            continue  # those of the class's section
+        if member not in OURS and "_" not in member:
+            assert SECTION.search(value.__doc__), f"{name}.{member}"
+
+
+# Public names, of functions and of what they take, that stand for numbers, and the unit these have.
+UNITS = {
+    "began": "milliseconds",
+    "bufferedAmountLowThreshold": "bytes",
+    "createDataChannel": "milliseconds",
+    "gathering_complete": "seconds",
+    "getStats": "seconds",
+    "heartbeat": "seconds",
+    "interval": "seconds",
+    "now": "milliseconds",
+}
+
+
+def public():
+    """All that is public, by its full name: functions, classes, and the members of classes."""
+    for module in (peer, peer.signaling, tools):
+        for name in module.__all__:
+            value = getattr(module, name)
+            if getattr(value, "__module__", "").startswith("peer."):
+                yield f"{module.__name__}.{name}", value
+                if inspect.isclass(value):
+                    yield from ((f"{module.__name__}.{name}.{member}", own) for member, own in members(value))
+
+
+def test_numbers_with_a_unit_have_it_in_the_docstring():
+    found = set()
+    for name, value in public():
+        own = {*inspect.signature(value).parameters} if inspect.isfunction(value) else set()
+        for number in UNITS.keys() & (own | {name.rpartition(".")[2]}):
+            assert UNITS[number] in value.__doc__, f"{name}: {number}"
+            found.add(number)
+    assert found == UNITS.keys()
+
+
+def test_what_raises_says_so():
+    """An error that the code of a public function raises itself is in its docstring."""
+    for name, value in public():
+        function = value.fset or value.fget if isinstance(value, property) else inspect.unwrap(value)
+        if inspect.isfunction(function):
+            for error in re.findall(r"\braise ([A-Z]\w+)\(", inspect.getsource(function)):
+                assert error.removeprefix("Argument") in value.__doc__, f"{name}: {error}"
 
 
 def explained(body):

@@ -1,0 +1,94 @@
+"""A server that shows a page, as its user runs it, and the page in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+
+PATIENCE = 20  # seconds, after which a test fails and says what it sees
+
+# The page, as the server gives it, in a frame that the test may look into: one of the same origin, whose links lead to
+# the server all the same.
+OPEN = """
+    const [name, html, url] = args;
+    const frame = document.createElement("iframe");
+    frame.srcdoc = html.replace("<meta charset", `<base href="${url}">$&`);
+    document.body.append(frame);
+    await new Promise((resolve) => { frame.onload = resolve; });
+    frame.contentWindow.onunhandledrejection = ({reason}) => send({error: String(reason)});
+    state[name] = frame;
+    state.until = async (name, holds) => {
+        const page = state[name].contentDocument;
+        while (!holds(page)) {
+            await new Promise((resolve) => {
+                const watcher = new MutationObserver(() => { watcher.disconnect(); resolve(); });
+                watcher.observe(page, {subtree: true, childList: true, characterData: true});
+            });
+        }
+    };
+"""
+
+
+class Served:
+    """A server, and its pages in a browser."""
+
+    def __init__(self, process, page):
+        self.process, self._page = process, page
+        self._url = ""
+
+    async def line(self, pattern):
+        """Read until a line matches; return the match."""
+        async for line in self.process.stdout:
+            if found := re.search(pattern, line.decode()):
+                return found
+        raise AssertionError(f"it ended without a line that matches {pattern}")
+
+    async def begin(self):
+        self._url = (await self.line(r"Running on (http://127.0.0.1:\d+) "))[1] + "/"
+
+    async def open(self, name, query=""):
+        """Open the page, under a *name* of the test's."""
+        async with aiohttp.ClientSession() as session, session.get(self._url) as response:
+            await self._page.evaluate(OPEN, name, await response.text(), self._url + query)
+
+    async def close(self, name):
+        await self._page.evaluate("state[args[0]].remove()", name)
+
+    async def until(self, name, condition):
+        """Wait until *condition*, about the document `page`, holds; it is looked at when that changes."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._page.evaluate(f"await state.until(args[0], (page) => {condition})", name)
+        except TimeoutError:
+            shown = await self._page.evaluate("return state[args[0]].contentDocument.body.innerText", name)
+            raise AssertionError(f"not for {PATIENCE} s: {condition}; the page shows\n{shown}") from None
+
+    async def do(self, name, script, *args):
+        """Run *script*, with `page`, the document."""
+        await self._page.evaluate(f"const page = state[args[0]].contentDocument; {script}", name, *args)
+
+
+@contextlib.asynccontextmanager
+async def served(page, *command, cwd: Path, env: Mapping[str, str] | None = None):
+    """Run a server; it must have nothing to complain about, and end when it is told to, whoever is there."""
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=cwd, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        server = Served(process, page)
+        await server.begin()
+        yield server
+        process.send_signal(signal.SIGINT)
+        _, complaints = await process.communicate()
+        assert (process.returncode, complaints.decode()) == (0, "")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+    assert page.messages.empty()

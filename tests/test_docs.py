@@ -1,0 +1,273 @@
+"""README.md and docs/ are short, true, and lead somewhere: whatever they show to be run, is run here.
+
+A page is read from top to bottom by a reader in an empty directory. A program whose first line names a file is kept in
+that file, until a command uses it; any other program is run, and so are commands. What they print must be what the page
+shows behind them, but for numbers. The page must not show anything that its reader has not run.
+
+There are no servers of the name example.org: the reader puts another one there.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from served import served
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+SNIPPET = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page != README else "the README")
+
+
+@dataclass
+class Snippet:
+    """Something that a page shows: a program, a command, or what they print."""
+
+    language: str
+    text: str
+
+    @property
+    def file(self) -> str | None:
+        """The file that its first line names."""
+        found = re.match(r"(?:#|<!--) (\w+\.\w+)(?: -->)?$", self.text, re.MULTILINE)
+        return found and found[1]
+
+
+def snippets(page: Path) -> list[Snippet]:
+    return [Snippet(*found) for found in SNIPPET.findall(page.read_text())]
+
+
+class Reader:
+    """Reads a page, and does what it says, in an empty *directory*, with other words *instead* of some."""
+
+    def __init__(self, page: Path, directory: Path, instead: Mapping[str, str]) -> None:
+        self.unread = snippets(page)
+        for snippet in self.unread:
+            for word, other in instead.items():
+                snippet.text = snippet.text.replace(word, other)
+        self.directory = directory
+        self._unused: set[str] = set()  # files that no command has used since they were written
+
+    @property
+    def done(self) -> bool:
+        return not self.unread and not self._unused
+
+    def step(self) -> str:
+        """Do what comes next; returns what it prints."""
+        snippet = self.unread.pop(0)
+        match snippet.language:
+            case "diff":
+                self._change(snippet.text)
+            case "python" | "html" if snippet.file:
+                (self.directory / snippet.file).write_text(snippet.text)
+                self._unused.add(snippet.file)
+            case "python":
+                return self._run([sys.executable, "-c", snippet.text])
+            case "sh":
+                return self._run(["sh", "-e", "-c", self.use(snippet.text)])
+            case other:
+                raise AssertionError(f"nobody knows what to do with {other!r}")
+        return ""
+
+    def use(self, command: str) -> str:
+        """The *command*, which uses the files that it names, and those that these name."""
+        new, named = self._unused, command
+        while used := {name for name in new if Path(name).stem in named}:
+            named += "".join((self.directory / name).read_text() for name in used)
+            new = new - used
+        self._unused = new
+        return command
+
+    def _change(self, diff: str) -> None:
+        nothing, *hunks = re.split(r"(?m)^@@ (\w+\.\w+).*\n", diff)
+        assert nothing == ""
+        for name, hunk in zip(hunks[::2], hunks[1::2], strict=True):
+            lines = [line or " " for line in hunk.splitlines()]
+            assert {line[0] for line in lines} <= set(" +-")
+            old, new = ("\n".join(line[1:] for line in lines if line[0] in signs) for signs in (" -", " +"))
+            text = (self.directory / name).read_text()
+            assert text.count(old) == 1
+            (self.directory / name).write_text(text.replace(old, new))
+            self._unused.add(name)
+
+    def _run(self, command: list[str]) -> str:
+        ran = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            cwd=self.directory,
+            env=environment(PYTHONDEVMODE="1", HOME=str(self.directory)),
+            check=False,
+        )
+        assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+        if self.unread and self.unread[0].language == "text":
+            assert without_numbers(ran.stdout) == without_numbers(self.unread.pop(0).text)
+        return ran.stdout
+
+
+def environment(**more: str) -> dict[str, str]:
+    """That of a user who has installed the package, and wants to know of each warning."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ours = {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    return {**plain, **ours, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **more}
+
+
+def without_numbers(text: str) -> str:
+    """*text* with all numbers alike, and the blanks that make columns of them."""
+    return re.sub(r" +", " ", re.sub(r"[\d.]*\d", "0", text))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def reading(name: str, directory: Path, instead: Mapping[str, str] | None = None) -> Iterator[Reader]:
+    """Read a page, to its end."""
+    reader = Reader(ROOT / name, directory, instead or {})
+    yield reader
+    assert reader.done, "there is something on the page that was not run"
+
+
+def read_all(name: str, directory: Path, instead: Mapping[str, str] | None = None) -> None:
+    """Read a page that needs nobody's help."""
+    with reading(name, directory, instead) as reader:
+        while reader.unread:
+            reader.step()
+
+
+# The pages, one by one
+
+
+def test_the_first_five_minutes(tmp_path):
+    here = Path(sys.executable).parent  # is ready: the Makefile need not make an environment
+    make = f"make -f {ROOT / 'Makefile'} BIN={here} -o {here / 'ready'}"
+    with reading("README.md", tmp_path, {"make demo": f"{make} demo"}) as reader:
+        reader.step()
+        assert (tmp_path / "timeline.html").exists()
+        assert reader.step() == "hello\n"
+
+
+async def test_talk_to_a_browser(page, tmp_path):
+    port = free_port()
+    with reading("docs/talk-to-a-browser.md", tmp_path, {"port=8080": f"port={port}"}) as reader:
+        reader.step()
+        reader.step()
+        command = reader.use(reader.unread.pop(0).text)
+        server = functools.partial(served, page, *shlex.split(command), cwd=tmp_path, env=environment())
+        async with server() as talk:
+            await talk.open("it")
+            await talk.until("it", "page.body.textContent.includes('You said: hello')")
+        reader.step()
+        reader.use(command)
+        async with server() as talk:
+            await talk.open("it")
+            await talk.until("it", "page.body.textContent.includes('You said: hello')")
+            await talk.do("it", SEEN)
+
+
+SEEN = """
+    const video = page.querySelector("video");
+    while (!video.videoWidth) await new Promise((resolve) => { video.onresize = resolve; });
+    if (video.videoWidth !== 640) throw new Error(`it is ${video.videoWidth} pixels wide`);
+"""
+
+
+def test_test_with_a_browser(browser, tmp_path):
+    (page,) = [
+        snippet.text for snippet in snippets(ROOT / "docs" / "talk-to-a-browser.md") if snippet.language == "html"
+    ]
+    (tmp_path / "page.html").write_text(page)
+    chosen = {"8080": str(free_port()), "pytest test_page.py": f"pytest test_page.py -k {browser.name}"}
+    read_all("docs/test-with-a-browser.md", tmp_path, chosen)
+
+
+def test_restart_ice(tmp_path):
+    read_all("docs/restart-ice.md", tmp_path)
+
+
+@pytest.mark.parametrize("turn", ["user:password"], indirect=True)
+def test_turn(tmp_path, turn):
+    server = re.search(r"127\.0\.0\.1:\d+", turn["urls"][0])[0]
+    read_all("docs/turn.md", tmp_path, dict.fromkeys(("turn.example.org", "stun.example.org"), server))
+
+
+def test_move_from_aiortc(tmp_path):
+    read_all("docs/from-aiortc.md", tmp_path)
+
+
+# All pages
+
+
+def test_each_page_has_a_test():
+    tests = Path(__file__).read_text()
+    for page in PAGES:
+        if snippets(page):
+            assert re.search(rf"(?:reading|read_all)\(\"{page.relative_to(ROOT)}\", tmp_path", tests)
+
+
+@each_page
+def test_all_that_looks_like_a_snippet_is_one(page):
+    languages = {snippet.language for snippet in snippets(page)}
+    assert languages <= {"python", "html", "diff", "sh", "text"}
+    between = SNIPPET.sub("", page.read_text())
+    assert "```" not in between
+    assert not re.search(r"(?m)^(?: {4}|\t)", between)  # the other form of a snippet, which nobody would run
+
+
+@each_page
+def test_a_snippet_is_read_at_a_glance(page):
+    for snippet in snippets(page):
+        assert snippet.text.count("\n") <= 45
+        assert max(map(len, snippet.text.splitlines())) <= 120
+
+
+@each_page
+def test_its_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        assert (page.parent / target).exists()
+
+
+@each_page
+def test_its_lines_fit(page):
+    for line in page.read_text().splitlines():
+        assert len(line) <= 140 or line.startswith("|")
+
+
+def test_the_readme_is_read_in_a_minute():
+    assert README.read_text().count("\n") < 150
+
+
+def test_the_index_has_all_pages():
+    pages = {page.name for page in PAGES[1:]} - {"README.md"}
+    assert set(re.findall(r"(?m)^\| \[.*?\]\((.*?)\)", (ROOT / "docs" / "README.md").read_text())) == pages
+    assert set(re.findall(r"\]\(docs/(.*?)\)", README.read_text())) == pages
+
+
+def test_commands_of_make_are_targets_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text()
+    commands = set(re.findall(r"(?:^|`)make ([a-z-]+)", README.read_text(), re.MULTILINE))
+    assert {"demo", "demo-open", "test"} <= commands
+    for command in commands:
+        assert re.search(f"^{command}:", makefile, re.MULTILINE)
+
+
+def test_make_demo_open_runs_what_the_tests_of_the_demo_run():
+    dry = subprocess.run(["make", "-n", "demo-open"], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert "-m examples.demo --open\n" in dry.stdout
