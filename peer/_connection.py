@@ -347,6 +347,8 @@ class RTCPeerConnection(EventTarget):
         Raises TypeError for what is no track or no stream, InvalidStateError once closed, and InvalidAccessError if the
         track is being sent already.
         """
+        if not isinstance(track, aiortc.MediaStreamTrack):
+            raise ArgumentTypeError(f"{track!r} is no track")
         ids = stream_ids(streams)
         self._assert_open()
         with translated(ArgumentTypeError):

@@ -35,7 +35,7 @@ def signaling_state(state: str, side: str, type: str) -> str:
     """
     after = _SIGNALING.get((state, side, type))
     if after is None:
-        raise InvalidStateError(f"a {side} {type} cannot be set in the signaling state {state}")
+        raise InvalidStateError(f"there can be no {side} {type} in the signaling state {state}")
     return after
 
 
