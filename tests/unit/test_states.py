@@ -52,7 +52,7 @@ def test_a_description_changes_the_signaling_state(before, after):
     ),
 )
 def test_every_other_description_is_an_error_that_names_it_and_the_state(state, side, type):
-    with pytest.raises(InvalidStateError, match=f"^a {side} {type} cannot be set in the signaling state {state}$"):
+    with pytest.raises(InvalidStateError, match=f"^there can be no {side} {type} in the signaling state {state}$"):
         signaling_state(state, side, type)
 
 
