@@ -165,6 +165,21 @@ class _Nowhere:
 class Generation(aioice.Connection):
     """One ICE generation of one transport: its credentials, sockets, candidates and checks."""
 
+    # Beside aioice's in one dictionary they would double its size.
+    __slots__ = (
+        "_consent",
+        "_consent_checks",
+        "_silent",
+        "_timers",
+        "_work",
+        "checking",
+        "gathered",
+        "gathering",
+        "observer",
+        "pair",
+        "timing",
+    )
+
     def __init__(
         self,
         observer: Observer[Generation],

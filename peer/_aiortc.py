@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from weakref import ref
 
@@ -183,6 +183,27 @@ class Receiver(aiortc.RTCRtpReceiver):
 class Engine(aiortc.RTCPeerConnection):
     """An aiortc connection over our agents."""
 
+    # Beside aiortc's in one dictionary they would double its size.
+    __slots__ = (
+        "_agents",
+        "_bundle_policy",
+        "_channel_opened",
+        "_channels",
+        "_configuration",
+        "_connecting",
+        "_dtls_changed",
+        "_ending",
+        "_last_read",
+        "_made",
+        "_make_agent",
+        "_offered",
+        "_stable",
+        "_tasks",
+        "_transceiver_changed",
+        "created_channels",
+        "stopped",
+    )
+
     def __init__(
         self,
         make_agent: Callable[[str, str], Agent],
@@ -202,7 +223,8 @@ class Engine(aiortc.RTCPeerConnection):
             self._RTCPeerConnection__certificates = list(certificates[:1])  # aiortc takes one
         else:
             for made in self._RTCPeerConnection__certificates:  # what each description says takes a while
-                made.getFingerprints = cache(made.getFingerprints)  # type: ignore[method-assign]
+                known = made.getFingerprints()
+                made.getFingerprints = lambda known=known: known  # type: ignore[method-assign, misc]
         self._make_agent = make_agent
         self._tasks = tasks
         self._channel_opened = channel_opened
@@ -214,10 +236,10 @@ class Engine(aiortc.RTCPeerConnection):
         self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
         self._stable: _Moment | None = None  # when there was no pending offer; None while there is none
         self._made: list[Carrier] = []  # what was made for the pending offer; emptied with it
-        self._ending: set[asyncio.Task[None]] = set()  # what is being stopped
+        self._ending: list[asyncio.Task[None]] = []  # what is being stopped
         self._offered: list[Carrier] = []  # what carries the m-lines of the offer that was created last
         self._last_read: tuple[str, sdp.SessionDescription] | None = None  # a remote one; None when it was applied
-        self.stopped: set[Agent] = set()  # those whose transports were stopped; grows
+        self.stopped: list[Agent] = []  # those whose transports were stopped; grows
         self.on("datachannel", self._found_channel)
 
     # Descriptions
@@ -534,14 +556,14 @@ class Engine(aiortc.RTCPeerConnection):
         used = {_transport(carrier) for carrier in left if carrier.mid is None or carrier.mid not in rejected}
         for transport in self._agents.keys() - used:
             if not self._is_closed(transport):
-                self.stopped.add(self._agents[transport])
+                self.stopped.append(self._agents[transport])
                 self._end(_stop(transport))
 
     def _end(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something end behind this turn."""
         task = asyncio.get_running_loop().create_task(work)
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        self._ending.append(task)
+        task.add_done_callback(self._ending.remove)
 
     def _forget_closed(self) -> None:
         """Keep aiortc from starting transports that were stopped, in which it would fail, and start no others."""

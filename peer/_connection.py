@@ -59,7 +59,7 @@ class RTCPeerConnection(EventTarget):
         super().__init__()
         self._session = Session(_configuration(configuration, **members), self._fire)
         # One queue for each ice_candidates() under way; None ends it.
-        self._iterations: set[asyncio.Queue[RTCIceCandidate | None]] = set()
+        self._iterations: list[asyncio.Queue[RTCIceCandidate | None]] = []
 
     # States
 
@@ -302,7 +302,7 @@ class RTCPeerConnection(EventTarget):
                 queue.put_nowait(None)
             self.addEventListener("icecandidate", announce)
 
-        self._iterations.add(queue)
+        self._iterations.append(queue)
         if self._session.closed:
             queue.put_nowait(None)
         self._session.in_turn(begin)
@@ -310,7 +310,7 @@ class RTCPeerConnection(EventTarget):
             while (found := await queue.get()) is not None:
                 yield found
         finally:
-            self._iterations.discard(queue)
+            self._iterations.remove(queue)
             self.removeEventListener("icecandidate", announce)
 
     # Media and data: aiortc's own objects

@@ -258,9 +258,13 @@ class Description:
     def value(self) -> RTCSessionDescription:
         """The description with all candidates added so far. The same object until the next one is added."""
         if self._value is None:
-            sections = (section.text(self._end) for section in self.sections)
-            self._value = RTCSessionDescription("".join([self._session, *sections]), self.type)
+            self._value = RTCSessionDescription(self.text, self.type)
         return self._value
+
+    @property
+    def text(self) -> str:
+        """The text with all candidates added so far; it is not kept."""
+        return "".join([self._session, *(section.text(self._end) for section in self.sections)])
 
     @property
     def named(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 
@@ -12,9 +14,16 @@ def guard(emitter: Any) -> None:
     An emitter of aiortc hands such an exception to its listeners for "error", and raises it if there are none.
     """
 
-    def report(error: BaseException) -> None:
+    emitter.on("error", _reporter(type(emitter).__name__))
+
+
+@cache
+def _reporter(name: str) -> Callable[[BaseException], None]:
+    """What reports the failure of a listener of the class *name*: one for all its objects."""
+
+    def failed(error: BaseException) -> None:
         asyncio.get_running_loop().call_exception_handler(
-            {"message": f"a listener of {type(emitter).__name__} failed", "exception": error}
+            {"message": f"a listener of {name} failed", "exception": error}
         )
 
-    emitter.on("error", report)
+    return failed

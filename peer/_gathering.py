@@ -94,7 +94,7 @@ class Gathering:
         self.state = "new"  # the connection's; changes with the reports
         self._transports: dict[Key, _Transport] = {}  # grows with began(), shrinks with dropped()
         self._announced: list[RTCIceCandidate] = []  # candidates and markers in order; see announced
-        self._unreachable: set[str] = set()  # see is_news(); emptied when the state changes
+        self._unreachable: list[str] = []  # see is_news(); emptied when the state changes
 
     @property
     def announced(self) -> tuple[RTCIceCandidate, ...]:
@@ -178,7 +178,7 @@ class Gathering:
         """
         if self.state != "gathering" or url in self._unreachable:
             return False
-        self._unreachable.add(url)
+        self._unreachable.append(url)
         return True
 
     def discarded(self, transport: Key, ufrag: str) -> list[Step]:

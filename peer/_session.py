@@ -42,6 +42,8 @@ from ._tasks import OperationsChain, TaskQueue
 from ._transports import Transports
 from ._validation import check, check_restart
 
+_NONE: frozenset[str] = frozenset()
+
 
 class Session:
     """The state of one connection. *fire* is called with each event, in the task it belongs to."""
@@ -57,7 +59,7 @@ class Session:
         self.current_remote: Description | None = None
         self._last_created = {"offer": "", "answer": ""}  # emptied when a negotiation is complete
         # The ufrags in [[LocalIceCredentialsToReplace]]; set by restart_ice(), emptied when no description has them.
-        self._to_replace: frozenset[str] = frozenset()
+        self._to_replace = _NONE
         self.negotiation_needed = False  # whether users were told so; changes in tasks
         self._check_when_empty = False  # whether that is to be looked at when the chain is empty
         self._was_described = False  # True once a local description was set
@@ -151,7 +153,7 @@ class Session:
         if self.closed:
             return
         described = (self.current_local, self.pending_local)
-        self._to_replace = frozenset(name for each in described if each for name in ufrags(each.value.sdp))
+        self._to_replace = frozenset(name for each in described if each for name in ufrags(each.text))
         self.update_negotiation_needed()
 
     def update_negotiation_needed(self) -> None:
@@ -308,8 +310,8 @@ class Session:
         if state == "stable":
             if description is not None:
                 self._last_created = {"offer": "", "answer": ""}
-            if self.current_local and not self._to_replace & set(ufrags(self.current_local.value.sdp)):
-                self._to_replace = frozenset()
+            if self._to_replace and self.current_local and not self._to_replace & set(ufrags(self.current_local.text)):
+                self._to_replace = _NONE
         if state != self.signaling_state:
             self.signaling_state = state
             self._fire(Event("signalingstatechange"))
@@ -366,7 +368,7 @@ def _bare(description: Description) -> str:
 
     It knows no m-lines that are rejected.
     """
-    return accept(without_candidates(description.value.sdp), description.rejected)
+    return accept(without_candidates(description.text), description.rejected)
 
 
 def _created_as(type: str) -> str:

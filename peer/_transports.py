@@ -60,7 +60,7 @@ class Transports:
         # What was found on agents that no local description has yet, in order; see described_locally().
         self._early: dict[Agent, list[Callable[[], None]]] = {}
         self._described: set[tuple[Agent, str]] = set()  # generations that a local description has
-        self._discarded: set[asyncio.Task[None]] = set()  # agents of the pool that are being closed
+        self._discarded: list[asyncio.Task[None]] = []  # agents of the pool that are being closed
         self._tasks = tasks
         self._fire = fire
         self._media = media
@@ -104,8 +104,8 @@ class Transports:
     def _discard(self, agent: Agent) -> None:
         self._early.pop(agent, None)
         task = asyncio.get_running_loop().create_task(agent.close())
-        self._discarded.add(task)
-        task.add_done_callback(self._discarded.discard)
+        self._discarded.append(task)
+        task.add_done_callback(self._discarded.remove)
 
     @property
     def _relay_only(self) -> bool:

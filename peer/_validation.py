@@ -53,7 +53,7 @@ def check(description: Description, offer: Description | None, last: Sequence[De
     An answer is one to our *offer*. For an offer, *last* are the descriptions that were set last: that of the remote
     side first, and then our own, if it has the same m-lines.
     """
-    check_syntax(description.value.sdp)
+    check_syntax(description.text)
     for section in description.sections:
         if not section.rejected:
             _check_transport(description.type, section, _speaker(description, section))
