@@ -25,6 +25,8 @@ class Sizes:
 
     rounds: int
     """Of what takes milliseconds."""
+    in_a_row: int
+    """Attempts of a side in each of these rounds."""
     warmup: int
     """Rounds before those, which do not count."""
     silent_rounds: int
@@ -47,8 +49,9 @@ class Sizes:
 
 
 FULL = Sizes(
-    rounds=30,
-    warmup=3,
+    rounds=10,
+    in_a_row=5,
+    warmup=2,
     silent_rounds=3,
     parsed=1000,
     added=(1, 10, 100, 1000, 10_000),
@@ -66,6 +69,7 @@ FULL = Sizes(
 )
 QUICK = Sizes(
     rounds=1,
+    in_a_row=1,
     warmup=0,
     silent_rounds=0,
     parsed=50,
@@ -84,15 +88,17 @@ QUICK = Sizes(
 )
 
 
-async def alternate(samples: Samples, rounds: int, attempts: Mapping[str, Attempt], *, warmup: int = 0) -> None:
-    """Let each side make its attempt, *rounds* times, and add what it measured to the *samples*.
+async def alternate(
+    samples: Samples, rounds: int, attempts: Mapping[str, Attempt], *, in_a_row: int = 1, warmup: int = 0
+) -> None:
+    """Let each side make its attempts, *rounds* times so many *in_a_row*, and add what it measured to the *samples*.
 
     Who goes first changes from round to round.
     """
     sides = list(attempts)
     for number in range(-warmup, rounds):
         first = number % len(sides)
-        for side in sides[first:] + sides[:first]:
+        for side in (side for side in sides[first:] + sides[:first] for _ in range(in_a_row)):
             measured = await attempts[side]()
             await asyncio.sleep(REST)
             if number >= 0:

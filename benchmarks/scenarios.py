@@ -111,7 +111,8 @@ ON_HOST: dict[str, Callable[[Run, Sizes, Samples], Awaitable[None]]] = {
 
 
 async def _in_turn(stage: Stage, samples: Samples, attempts: Mapping[str, Attempt]) -> None:
-    await alternate(samples, stage.sizes.rounds, attempts, warmup=stage.sizes.warmup)
+    sizes = stage.sizes
+    await alternate(samples, sizes.rounds, attempts, in_a_row=sizes.in_a_row, warmup=sizes.warmup)
 
 
 async def _with_servers(
