@@ -30,7 +30,7 @@ OPEN = """
         while (!holds(page)) {
             await new Promise((resolve) => {
                 const watcher = new MutationObserver(() => { watcher.disconnect(); resolve(); });
-                watcher.observe(page, {subtree: true, childList: true, characterData: true});
+                watcher.observe(page, {subtree: true, childList: true, characterData: true, attributes: true});
             });
         }
     };
@@ -42,7 +42,7 @@ class Example:
 
     def __init__(self, process, page):
         self.process, self._page = process, page
-        self._url = ""
+        self.url = ""
 
     async def line(self, pattern):
         """Read until a line matches; return the match."""
@@ -52,12 +52,12 @@ class Example:
         raise AssertionError(f"it ended without a line that matches {pattern}")
 
     async def begin(self):
-        self._url = (await self.line(r"Running on (http://127.0.0.1:\d+) "))[1] + "/"
+        self.url = (await self.line(r"Running on (http://\S+) "))[1] + "/"
 
     async def open(self, name, query=""):
         """Open the page, under a *name* of the test's."""
-        async with aiohttp.ClientSession() as session, session.get(self._url) as response:
-            await self._page.evaluate(OPEN, name, await response.text(), self._url + query)
+        async with aiohttp.ClientSession() as session, session.get(self.url) as response:
+            await self._page.evaluate(OPEN, name, await response.text(), self.url + query)
 
     async def close(self, name):
         await self._page.evaluate("state[args[0]].remove()", name)
@@ -77,9 +77,10 @@ class Example:
 
 
 @contextlib.asynccontextmanager
-async def running(name, page):
+async def running(name, page=None, *arguments, inside=()):
     """Run the example; it must have nothing to complain about, and end when it is told to, whoever is there."""
     process = await asyncio.create_subprocess_exec(
+        *inside,
         sys.executable,
         "-W",
         "error",
@@ -87,6 +88,7 @@ async def running(name, page):
         f"examples.{name}",
         "--port",
         "0",
+        *arguments,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -102,7 +104,7 @@ async def running(name, page):
         if process.returncode is None:
             process.kill()
             await process.communicate()
-    assert page.messages.empty()
+    assert page is None or page.messages.empty()
 
 
 async def test_chat(page):
@@ -140,3 +142,24 @@ async def test_perfect_negotiation(page, query):
         await example.line("Python peer: stable, 13 m-lines")
         await example.do("it", "page.getElementById('there').click()")  # which goes over the connection
         await example.until("it", "page.getElementById('page').textContent.includes('stable14')")
+
+
+async def test_one_shot(page):
+    async with running("one_shot", page) as example:
+        for name in ("one", "other"):
+            await example.open(name)
+            await example.until(name, "!page.getElementById('ping').disabled")
+            for _ in range(2):
+                await example.do(name, "page.getElementById('ping').click()")
+            await example.until(name, "page.body.textContent.includes('Ping 2 has come back')")
+        await example.do("one", "page.getElementById('leave').click()")
+        await example.line("closed; 1 open")
+
+
+async def test_one_shot_refuses_what_is_no_offer():
+    async with running("one_shot") as example, aiohttp.ClientSession() as session:
+        for body in ("", "[]", "{}", '{"type": "answer", "sdp": ""}', '{"type": "offer", "sdp": "v=1"}'):
+            async with session.post(f"{example.url}offer", data=body) as response:
+                assert response.status == 400
+                assert await response.text()
+            await example.line("closed; 0 open")
