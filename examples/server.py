@@ -70,5 +70,6 @@ def add_signaling(app: web.Application, meet: Meet) -> None:
 
 def run(app: web.Application, options: argparse.Namespace) -> None:
     """Run *app* until Ctrl-C."""
-    listener = socket.create_server((options.host, options.port))
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.create_server((options.host, options.port), family=family)
     web.run_app(app, sock=listener, print=say, access_log=None, shutdown_timeout=1)

@@ -1,4 +1,4 @@
-"""The examples with a page, as a user runs them: the server is a process, and the page is in a real browser."""
+"""The examples as a user runs them: each program is a process, and its page is in a real browser."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import re
 import signal
-import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import aiohttp
@@ -43,7 +43,7 @@ class Example:
     """The server of an example, and its pages in a browser."""
 
     def __init__(self, process, page):
-        self.process, self._page = process, page
+        self.process, self._page = process, page  # None for an example that has no page
         self.url = ""
 
     async def line(self, pattern):
@@ -81,6 +81,20 @@ class Example:
 @contextlib.asynccontextmanager
 async def running(name, page=None, *arguments, inside=()):
     """Run the example; it must have nothing to complain about, and end when it is told to, whoever is there."""
+    async with started(name, "--port", "0", *arguments, inside=inside) as process:
+        example = Example(process, page)
+        await example.begin()
+        yield example
+        process.send_signal(signal.SIGINT)
+        _, complaints = await process.communicate()
+        assert (process.returncode, complaints.decode()) == (0, "")
+    assert page is None or page.messages.empty()
+
+
+@contextlib.asynccontextmanager
+async def started(name, *arguments, inside=()):
+    """Start the example, with another command around it, such as one for a network; at the end it has ended."""
+    threads = set(threading.enumerate())
     process = await asyncio.create_subprocess_exec(
         *inside,
         sys.executable,
@@ -88,25 +102,20 @@ async def running(name, page=None, *arguments, inside=()):
         "error",
         "-m",
         f"examples.{name}",
-        "--port",
-        "0",
         *arguments,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+    waiting = set(threading.enumerate()) - threads  # some versions of Python wait for a process in a thread
     try:
-        example = Example(process, page)
-        await example.begin()
-        yield example
-        process.send_signal(signal.SIGINT)
-        _, complaints = await process.communicate()
-        assert (process.returncode, complaints.decode()) == (0, "")
+        yield process
     finally:
         if process.returncode is None:
             process.kill()
             await process.communicate()
-    assert page is None or page.messages.empty()
+        for thread in waiting:
+            thread.join()
 
 
 async def test_chat(page):
@@ -224,9 +233,50 @@ async def test_media_from_a_device_is_for_all_pages(page):
 
 
 @pytest.mark.parametrize("arguments", [["no-such-file"], ["--webcam", "/dev/no-such-device"]], ids=" ".join)
-def test_media_says_what_cannot_be_shown(arguments):
-    ran = subprocess.run(
-        [sys.executable, "-m", "examples.media", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 2
-    assert f"error: [Errno 2] No such file or directory: '{arguments[-1]}'" in ran.stderr
+async def test_media_says_what_cannot_be_shown(arguments):
+    async with started("media", *arguments) as process:
+        _, complaints = await process.communicate()
+    assert process.returncode == 2
+    assert f"error: [Errno 2] No such file or directory: '{arguments[-1]}'" in complaints.decode()
+
+
+async def call(url, *arguments, inside=()):
+    """Call who listens; return the status, the lines, and the complaints."""
+    async with started("two_machines", url, *arguments, inside=inside) as process:
+        output, complaints = await process.communicate()
+    return process.returncode, output.decode().splitlines(), complaints.decode()
+
+
+@pytest.mark.parametrize("subnet", ["10.0.1.{}/24", "fd00:1::{}/64"], ids=["IPv4", "IPv6"])
+async def test_two_machines(network, subnet):
+    network.link("one", subnet)
+    addresses = [subnet.format(number).split("/")[0] for number in (1, 2)]
+    async with running("two_machines", None, "--host", addresses[1], inside=network.inside("b")) as listener:
+        for _ in range(2):
+            status, lines, complaints = await call(f"{listener.url}signaling", inside=network.inside("a"))
+            assert (status, complaints) == (0, "")
+            assert lines[:2] == ["connecting", "connected"]
+            assert lines[2].startswith(f"{addresses[0]} (host) to ")
+            assert [line.split(" is ")[0] for line in lines[3:-1]] == [f"ping {number}" for number in range(1, 6)]
+            assert lines[-1] == "closed"
+            await listener.line("closed")
+
+
+async def test_two_machines_of_which_one_leaves(network):
+    network.link("one", "10.0.1.{}/24")
+    async with contextlib.AsyncExitStack() as stack:
+        listening = running("two_machines", None, "--host", "10.0.1.2", inside=network.inside("b"))
+        async with listening as listener:
+            url = f"{listener.url}signaling"
+            arguments = ("two_machines", url, "--times", "1000000")
+            caller = await stack.enter_async_context(started(*arguments, inside=network.inside("a")))
+            await Example(caller, None).line("ping 1 is back")
+        output, complaints = await caller.communicate()
+    assert (caller.returncode, complaints.decode()) == (1, f"{url}: the other side has left\n")
+    assert output.decode().endswith("closed\n")
+
+
+async def test_two_machines_of_which_one_does_not_listen():
+    status, lines, complaints = await call("ws://127.0.0.1:9/signaling")
+    assert (status, lines) == (1, [])
+    assert complaints.startswith("ws://127.0.0.1:9/signaling: Cannot connect")
