@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import os
 import re
 import signal
 import sys
@@ -280,3 +282,75 @@ async def test_two_machines_of_which_one_does_not_listen():
     status, lines, complaints = await call("ws://127.0.0.1:9/signaling")
     assert (status, lines) == (1, [])
     assert complaints.startswith("ws://127.0.0.1:9/signaling: Cannot connect")
+
+
+# Choose a file of so many bytes, none like the other, in the page; return its digest.
+CHOOSE = """
+    const [name, size] = args;
+    const bytes = new Uint8Array(size);
+    for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+    const { contentDocument: page, contentWindow: realm } = state[name];
+    const chosen = new realm.DataTransfer();
+    chosen.items.add(new realm.File([bytes], "up.bin"));
+    const input = page.querySelector("input");
+    input.files = chosen.files;
+    input.dispatchEvent(new realm.Event("change"));
+    return [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))];
+"""
+# The digest of the file that the page has received.
+RECEIVED = """
+    const file = await fetch(state[args[0]].contentDocument.querySelector("a").href);
+    return [...new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()))];
+"""
+SIZE = 6_000_000  # bytes, which take seconds
+
+
+async def interrupt(example, name):
+    """Restart ICE while the file *name* is under way, and then kill the server; returns its port, to begin again."""
+    await example.line(f"{name}: from byte 0 on")
+    await example.until("it", "page.querySelector('progress')?.position > 0.2")
+    await example.do("it", "page.getElementById('restart').click()")
+    found = await example.line(rf"{name}: 100 %|there is a new pair of candidates")
+    assert found[0] == "there is a new pair of candidates"
+    await example.until("it", "page.querySelector('progress').position > 0.5")
+    example.process.kill()
+    return example.url.rstrip("/").rsplit(":", 1)[1]
+
+
+async def resumed(example, name):
+    """Wait until the file goes on from where it was."""
+    (start,) = (await example.line(rf"{name}: from byte (\d+) on")).groups()
+    assert 0 < int(start) < SIZE
+
+
+async def test_file_transfer_from_the_page(page, tmp_path):
+    arguments = ("file_transfer", "--folder", str(tmp_path), "--port")
+    async with started(*arguments, "0") as process:
+        example = Example(process, page)
+        await example.begin()
+        await example.open("it")
+        digest = bytes(await page.evaluate(CHOOSE, "it", SIZE)).hex()
+        port = await interrupt(example, "up.bin")
+    async with running(*arguments[:1], page, *arguments[1:], port) as example:
+        await resumed(example, "up.bin")
+        await example.line("up.bin is complete")
+        await example.until("it", "page.body.textContent.includes('has arrived')")
+    (received,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert received == tmp_path / digest / "up.bin"
+    assert hashlib.sha256(received.read_bytes()).hexdigest() == digest
+
+
+async def test_file_transfer_from_python(page, tmp_path):
+    down = tmp_path / "down.bin"
+    down.write_bytes(os.urandom(SIZE))
+    arguments = ("file_transfer", str(down), "--port")
+    async with started(*arguments, "0") as process:
+        example = Example(process, page)
+        await example.begin()
+        await example.open("it")
+        port = await interrupt(example, "down.bin")
+    async with running(*arguments[:1], page, *arguments[1:], port) as example:
+        await resumed(example, "down.bin")
+        await example.line("down.bin has arrived")
+        await example.until("it", "page.querySelector('a')")
+        assert bytes(await page.evaluate(RECEIVED, "it")) == hashlib.sha256(down.read_bytes()).digest()
