@@ -15,6 +15,9 @@ from pathlib import Path
 import aiohttp
 import av
 import pytest
+from peers import heard
+
+from peer import RTCPeerConnection
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 20  # seconds, after which a test fails and says what it sees
@@ -169,6 +172,25 @@ async def test_one_shot(page):
         await example.line("closed; 1 open")
 
 
+async def test_one_shot_answers_with_all_its_candidates():
+    async with running("one_shot") as example, aiohttp.ClientSession() as session:
+        pc = RTCPeerConnection()
+        try:
+            channel = pc.createDataChannel("echo")
+            await pc.setLocalDescription()
+            await pc.gathering_complete()
+            async with session.post(f"{example.url}offer", json=pc.localDescription.toJSON()) as response:
+                await pc.setRemoteDescription(await response.json())
+            assert "a=candidate:" in pc.remoteDescription.sdp
+            assert "a=end-of-candidates" in pc.remoteDescription.sdp
+            await heard(channel, "open")
+            channel.send("hello")
+            assert (await heard(channel, "message")).data == "hello"
+        finally:
+            await pc.close()
+        await example.line("closed; 0 open")
+
+
 async def test_one_shot_refuses_what_is_no_offer():
     async with running("one_shot") as example, aiohttp.ClientSession() as session:
         for body in ("", "[]", "{}", '{"type": "answer", "sdp": ""}', '{"type": "offer", "sdp": "v=1"}'):
@@ -305,15 +327,17 @@ RECEIVED = """
 SIZE = 6_000_000  # bytes, which take seconds
 
 
-async def interrupt(example, name):
-    """Restart ICE while the file *name* is under way, and then kill the server; returns its port, to begin again."""
+async def interrupt(example, name, how):
+    """Restart ICE while the file *name* is under way, then end the server with the signal *how*; return its port."""
     await example.line(f"{name}: from byte 0 on")
     await example.until("it", "page.querySelector('progress')?.position > 0.2")
     await example.do("it", "page.getElementById('restart').click()")
     found = await example.line(rf"{name}: 100 %|there is a new pair of candidates")
     assert found[0] == "there is a new pair of candidates"
     await example.until("it", "page.querySelector('progress').position > 0.5")
-    example.process.kill()
+    example.process.send_signal(how)
+    _, complaints = await example.process.communicate()
+    assert complaints.decode() == ""
     return example.url.rstrip("/").rsplit(":", 1)[1]
 
 
@@ -330,7 +354,7 @@ async def test_file_transfer_from_the_page(page, tmp_path):
         await example.begin()
         await example.open("it")
         digest = bytes(await page.evaluate(CHOOSE, "it", SIZE)).hex()
-        port = await interrupt(example, "up.bin")
+        port = await interrupt(example, "up.bin", signal.SIGKILL)
     async with running(*arguments[:1], page, *arguments[1:], port) as example:
         await resumed(example, "up.bin")
         await example.line("up.bin is complete")
@@ -348,7 +372,7 @@ async def test_file_transfer_from_python(page, tmp_path):
         example = Example(process, page)
         await example.begin()
         await example.open("it")
-        port = await interrupt(example, "down.bin")
+        port = await interrupt(example, "down.bin", signal.SIGINT)
     async with running(*arguments[:1], page, *arguments[1:], port) as example:
         await resumed(example, "down.bin")
         await example.line("down.bin has arrived")
