@@ -1,4 +1,4 @@
-"""What the examples with a page share: a server for its files, and a WebSocket to each page that is open."""
+"""What the examples share: a server for a page and its scripts, and a WebSocket to each page that is open."""
 
 import argparse
 import functools
@@ -14,18 +14,41 @@ say = functools.partial(print, flush=True)
 
 Meet = Callable[[Signaling, web.Request], Awaitable[None]]
 
+NEGOTIATION = Path(__file__).parent / "perfect_negotiation" / "negotiation.js"  # for all pages that want it
 
-def serve(folder: Path, meet: Meet, description: str | None) -> None:
-    """Serve page.html of *folder*, and its scripts, until Ctrl-C; *meet* each page that opens a WebSocket."""
+
+def arguments(folder: Path, description: str | None) -> argparse.ArgumentParser:
+    """The arguments that all servers have: those of :func:`run`."""
     parser = argparse.ArgumentParser(prog=f"python -m examples.{folder.name}", description=description)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="0 for any that is free (default: %(default)s)")
-    options = parser.parse_args()
-    sockets: set[web.WebSocketResponse] = set()  # those of the pages that are open
+    return parser
+
+
+def serve(folder: Path, meet: Meet, options: argparse.Namespace) -> None:
+    """Serve the page of *folder* until Ctrl-C; *meet* each that opens a WebSocket."""
+    app = pages(folder)
+    add_signaling(app, meet)
+    run(app, options)
+
+
+def pages(folder: Path) -> web.Application:
+    """A server that has page.html of *folder*, and its scripts."""
 
     async def file(request: web.Request) -> web.FileResponse:
         name = request.match_info.get("script", "page.html")
-        return web.FileResponse(folder / name, headers={"Cache-Control": "no-store"})
+        path = NEGOTIATION if name == NEGOTIATION.name else folder / name
+        return web.FileResponse(path, headers={"Cache-Control": "no-store"})
+
+    app = web.Application()
+    app.router.add_get("/", file)
+    app.router.add_get(r"/{script:\w+\.js}", file)
+    return app
+
+
+def add_signaling(app: web.Application, meet: Meet) -> None:
+    """Let *app* *meet* whoever opens a WebSocket at /signaling."""
+    sockets: set[web.WebSocketResponse] = set()  # those that are open
 
     async def signaling(request: web.Request) -> web.WebSocketResponse:
         page = web.WebSocketResponse(heartbeat=20)  # one that is gone without a word is noticed, too
@@ -41,10 +64,12 @@ def serve(folder: Path, meet: Meet, description: str | None) -> None:
         for page in list(sockets):
             await page.close(code=WSCloseCode.GOING_AWAY)
 
-    app = web.Application()
-    app.router.add_get("/", file)
-    app.router.add_get(r"/{script:\w+\.js}", file)
     app.router.add_get("/signaling", signaling)
     app.on_shutdown.append(hang_up)
-    listener = socket.create_server((options.host, options.port))
+
+
+def run(app: web.Application, options: argparse.Namespace) -> None:
+    """Run *app* until Ctrl-C."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.create_server((options.host, options.port), family=family)
     web.run_app(app, sock=listener, print=say, access_log=None, shutdown_timeout=1)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,7 +29,7 @@ OPEN = """
         while (!holds(page)) {
             await new Promise((resolve) => {
                 const watcher = new MutationObserver(() => { watcher.disconnect(); resolve(); });
-                watcher.observe(page, {subtree: true, childList: true, characterData: true});
+                watcher.observe(page, {subtree: true, childList: true, characterData: true, attributes: true});
             });
         }
     };
@@ -39,8 +40,8 @@ class Served:
     """A server, and its pages in a browser."""
 
     def __init__(self, process, page):
-        self.process, self._page = process, page
-        self._url = ""
+        self.process, self._page = process, page  # None for a server that has no page
+        self.url = ""
 
     async def line(self, pattern):
         """Read until a line matches; return the match."""
@@ -50,12 +51,12 @@ class Served:
         raise AssertionError(f"it ended without a line that matches {pattern}")
 
     async def begin(self):
-        self._url = (await self.line(r"Running on (http://127.0.0.1:\d+) "))[1] + "/"
+        self.url = (await self.line(r"Running on (http://\S+) "))[1] + "/"
 
     async def open(self, name, query=""):
         """Open the page, under a *name* of the test's."""
-        async with aiohttp.ClientSession() as session, session.get(self._url) as response:
-            await self._page.evaluate(OPEN, name, await response.text(), self._url + query)
+        async with aiohttp.ClientSession() as session, session.get(self.url) as response:
+            await self._page.evaluate(OPEN, name, await response.text(), self.url + query)
 
     async def close(self, name):
         await self._page.evaluate("state[args[0]].remove()", name)
@@ -77,18 +78,29 @@ class Served:
 @contextlib.asynccontextmanager
 async def served(page, *command, cwd: Path, env: Mapping[str, str] | None = None):
     """Run a server; it must have nothing to complain about, and end when it is told to, whoever is there."""
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
+    async with started(*command, cwd=cwd, env=env) as process:
         server = Served(process, page)
         await server.begin()
         yield server
         process.send_signal(signal.SIGINT)
         _, complaints = await process.communicate()
         assert (process.returncode, complaints.decode()) == (0, "")
+    assert page is None or page.messages.empty()
+
+
+@contextlib.asynccontextmanager
+async def started(*command, cwd: Path, env: Mapping[str, str] | None = None):
+    """Start a program; at the end it has ended."""
+    threads = set(threading.enumerate())
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=cwd, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    waiting = set(threading.enumerate()) - threads  # some versions of Python wait for a process in a thread
+    try:
+        yield process
     finally:
         if process.returncode is None:
             process.kill()
             await process.communicate()
-    assert page.messages.empty()
+        for thread in waiting:
+            thread.join()

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from examples.server import say, serve
+from examples.server import arguments, say, serve
 from peer import RTCDataChannel, RTCPeerConnection
 from peer.signaling import Signaling, negotiate
+
+HERE = Path(__file__).parent
 
 
 class Room:
@@ -46,4 +48,4 @@ class Room:
 
 
 if __name__ == "__main__":
-    serve(Path(__file__).parent, Room().meet, __doc__)
+    serve(HERE, Room().meet, arguments(HERE, __doc__).parse_args())

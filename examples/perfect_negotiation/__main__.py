@@ -5,9 +5,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from examples.server import say, serve
+from examples.server import arguments, say, serve
 from peer import MessageEvent, RTCDataChannel, RTCDataChannelEvent, RTCPeerConnection
 from peer.signaling import Signaling, negotiate
+
+HERE = Path(__file__).parent
 
 
 async def meet(signaling: Signaling, request: web.Request) -> None:
@@ -42,4 +44,4 @@ async def meet(signaling: Signaling, request: web.Request) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(__file__).parent, meet, __doc__)
+    serve(HERE, meet, arguments(HERE, __doc__).parse_args())
