@@ -191,14 +191,3 @@ def test_what_a_test_leaves_behind_is_its_failure(inner: pytest.Pytester) -> Non
     left = ["pending*lazy", "thread*idle", "open*socket", "unclosed transport", "ZeroDivisionError"]
     for what in [*left, "never retrieved", "never awaited"]:
         result.stdout.fnmatch_lines([f"*{what}*"])
-
-
-def test_a_missing_browser_is_said_aloud(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    inner.makepyfile(**{"tests/test_it": "async def test_it(page): pass"})
-    monkeypatch.setenv("PATH", str(inner.path))
-    monkeypatch.delenv("CI", raising=False)
-    result = inner.runpytest_subprocess("--browser", "firefox")
-    result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["tests with Firefox were SKIPPED: no firefox-esr or firefox on PATH"])
-    monkeypatch.setenv("CI", "true")
-    inner.runpytest_subprocess("--browser", "firefox").assert_outcomes(errors=1)
