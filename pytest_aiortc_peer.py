@@ -15,6 +15,7 @@ This module is loaded by every pytest where the package is installed. So it impo
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -44,12 +45,13 @@ def lacking(request: pytest.FixtureRequest, what: str, reason: str) -> NoReturn:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --browser."""
-    parser.getgroup("aiortc-peer").addoption(
-        "--browser",
-        action="append",
-        choices=_BROWSERS,
-        help="run tests that use a browser with this one only (may be repeated)",
-    )
+    if importlib.util.find_spec("pytest_playwright") is None:  # it has the same option
+        parser.getgroup("aiortc-peer").addoption(
+            "--browser",
+            action="append",
+            choices=_BROWSERS,
+            help="run tests that use a browser with this one only (may be repeated)",
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,10 +61,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what uses a browser with each."""
-    if "browser_name" in metafunc.fixturenames:
-        names = metafunc.config.getoption("browser") or _BROWSERS
-        params = [pytest.param(name, marks=pytest.mark.browser) for name in dict.fromkeys(names)]
-        metafunc.parametrize("browser_name", params, indirect=True)
+    if "peer_browser_name" in metafunc.fixturenames:
+        names = metafunc.config.getoption("browser", None) or _BROWSERS
+        params = [pytest.param(name, marks=pytest.mark.browser) for name in dict.fromkeys(names) if name in _BROWSERS]
+        metafunc.parametrize("peer_browser_name", params, indirect=True)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -104,7 +106,7 @@ def trouble() -> Fates | None:
 
 @pytest.fixture
 def browser_arguments() -> Sequence[str]:
-    """What is added to the command line of the browser, which browser_name names. Nothing by default."""
+    """What is added to the command line of the browser, which peer_browser_name names. Nothing by default."""
     return ()
 
 
@@ -138,7 +140,7 @@ def connected_pair(
 
 @pytest.fixture
 def connected_page(
-    browser: Browser,
+    peer_browser: Browser,
     peer_configuration: Mapping[str, Any] | None,
     trouble: Fates | None,
     recording: list[Entry],
@@ -147,14 +149,14 @@ def connected_page(
     from peer import testing
 
     return partial(
-        testing.connected_page, browser, configuration=peer_configuration, trouble=trouble, to=recording.append
+        testing.connected_page, peer_browser, configuration=peer_configuration, trouble=trouble, to=recording.append
     )
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Callable[[], AbstractAsyncContextManager[Page]]:
+def open_page(peer_browser: Browser) -> Callable[[], AbstractAsyncContextManager[Page]]:
     """A fresh page: ``async with open_page() as page``, then ``await page.evaluate(...)``; see peer.testing.Page."""
-    return browser.open_page
+    return peer_browser.open_page
 
 
 @pytest.fixture
@@ -193,25 +195,25 @@ def browsers() -> Iterator[dict[Any, Browser]]:
 
 
 @pytest.fixture
-def browser_name(request: pytest.FixtureRequest) -> str:
+def peer_browser_name(request: pytest.FixtureRequest) -> str:
     """The name of the browser: "chromium" or "firefox"."""
     return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def browser(
+def peer_browser(
     request: pytest.FixtureRequest,
     browsers: dict[Any, Browser],
-    browser_name: str,
+    peer_browser_name: str,
     browser_arguments: Sequence[str],
     browser_preferences: Mapping[str, bool | int | str],
 ) -> Browser:
     """Each browser in turn; ``@pytest.mark.browser(mdns=True)`` asks for one that hides its addresses."""
     from peer.testing import PROGRAMS, Browser, find_browser
 
-    if find_browser(browser_name) is None:
-        lacking(request, browser_name.title(), f"no {' or '.join(PROGRAMS[browser_name])} on PATH")
+    if find_browser(peer_browser_name) is None:
+        lacking(request, peer_browser_name.title(), f"no {' or '.join(PROGRAMS[peer_browser_name])} on PATH")
     mdns = any(mark.kwargs.get("mdns") for mark in request.node.iter_markers("browser"))
-    key = browser_name, mdns, tuple(browser_arguments), tuple(sorted(browser_preferences.items()))
+    key = peer_browser_name, mdns, tuple(browser_arguments), tuple(sorted(browser_preferences.items()))
     options: dict[str, Any] = {"mdns": mdns, "arguments": browser_arguments, "preferences": browser_preferences}
-    return browsers.setdefault(key, Browser(browser_name, **options))
+    return browsers.setdefault(key, Browser(peer_browser_name, **options))

@@ -31,6 +31,12 @@ def missing(request: pytest.FixtureRequest, what: str, commands: Sequence[str]) 
 
 
 @pytest.fixture
+def browser(peer_browser: Browser) -> Browser:
+    """Each browser in turn."""
+    return peer_browser
+
+
+@pytest.fixture
 async def page(
     open_page: Callable[[], AbstractAsyncContextManager[Page]], loop_errors: list[dict[str, Any]]
 ) -> AsyncIterator[Page]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["pytester"]
+
+GUIDE = Path(__file__).parents[1] / "docs/testing.md"
 
 ASYNCIO = """
     import pytest
@@ -96,7 +99,7 @@ def test_fixtures_work_wherever_asyncio_runs(browser, project, source, arguments
 
 
 def test_each_browser_that_is_named_takes_its_turn(project):
-    source = "def test_it(browser_name): print('this is', browser_name)"
+    source = "def test_it(peer_browser_name): print('this is', peer_browser_name)"
     for arguments, names in [
         ([], ["chromium", "firefox"]),
         (["--browser", "firefox"], ["firefox"]),
@@ -121,7 +124,8 @@ def test_arguments_are_fixtures_that_users_define_anew(browser, project):
         def trouble(): return Trouble(seed=3, delay=0.01)
 
         @pytest.fixture
-        def browser_arguments(browser_name): return ["--user-agent=mine"] if browser_name == "chromium" else []
+        def browser_arguments(peer_browser_name):
+            return ["--user-agent=mine"] if peer_browser_name == "chromium" else []
 
         @pytest.fixture
         def browser_preferences(): return {"general.useragent.override": "mine"}
@@ -188,6 +192,12 @@ def test_a_missing_browser_is_a_loud_skip_and_a_failure_of_ci(project, monkeypat
         result.stdout.fnmatch_lines([f"tests with {name} were SKIPPED: no {commands} on PATH"])
     monkeypatch.setenv("CI", "true")
     run(project, "def test_it(open_page): pass").assert_outcomes(errors=2)
+
+
+def test_the_program_in_its_documentation_runs(browser, project):
+    (program,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    result = run(project, program, "--browser", browser.name, "-o", "asyncio_mode=auto", "-p", "no:anyio")
+    result.assert_outcomes(passed=4)
 
 
 def test_what_does_not_use_it_does_not_load_it(project):
