@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.browsers import COMMANDS, find
+from peer.testing import PROGRAMS, find_browser
 
 from .load import host, obstacle
 from .machine import describe
@@ -35,8 +35,8 @@ def main() -> None:
     if unknown := set(wanted) - set(names):
         parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
     sizes = QUICK if options.quick else FULL
-    browsers = [name for name in BROWSERS if find(name)]
-    left_out = [f"{name}: no {' or '.join(COMMANDS[name])} on PATH" for name in BROWSERS if name not in browsers]
+    browsers = [name for name in BROWSERS if find_browser(name)]
+    left_out = [f"{name}: no {' or '.join(PROGRAMS[name])} on PATH" for name in BROWSERS if name not in browsers]
     loads = [name for name in ON_HOST if name in wanted]
     if loads and (reason := obstacle()):
         left_out.append(f"{', '.join(loads)}: {reason}")

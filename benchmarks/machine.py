@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.browsers import find
+from peer.testing import find_browser
 
 
 def describe(browsers: Iterable[str]) -> list[str]:
@@ -31,7 +31,7 @@ def _processor() -> str:
 
 
 def _browser(name: str) -> str:
-    path = find(name)
+    path = find_browser(name)
     assert path
     said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
     return said.partition(" built")[0].strip() or name

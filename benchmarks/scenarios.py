@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from tests.browsers import Page
+from peer.testing import Page
 
 from . import candidates
 from .load import Run

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.browsers import Browser, Page
+from peer.testing import Browser, Page
 
 from .relay import relay
 from .samples import Sizes

@@ -10,78 +10,38 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from unittest import mock
 
 import pytest
-from browsers import COMMANDS, Browser, Page, find
 from networks import Network, missing_commands, obstacle
 from servers import coturn, turnserver
 
-_MISSING = pytest.StashKey[dict[str, str]]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--browser",
-        action="append",
-        choices=sorted(COMMANDS),
-        help="run browser tests with this browser only (may be repeated)",
-    )
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "browser" in metafunc.fixturenames:
-        names = metafunc.config.getoption("browser") or sorted(COMMANDS)
-        params = [pytest.param(name, marks=pytest.mark.browser) for name in dict.fromkeys(names)]
-        metafunc.parametrize("browser", params, indirect=True)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for what, reason in config.stash.get(_MISSING, {}).items():
-        terminalreporter.write_line(f"tests with {what} were SKIPPED: {reason}", red=True, bold=True)
+from peer.testing import Browser, Page
+from pytest_aiortc_peer import lacking
 
 
 def missing(request: pytest.FixtureRequest, what: str, commands: Sequence[str]) -> NoReturn:
-    """One of the *commands* would do, but there is none: see :func:`lacking`."""
+    """One of the *commands* would do, but there is none: see :func:`pytest_aiortc_peer.lacking`."""
     names = " or ".join(commands)
     lacking(request, what, f"no {names} on PATH; sh tests/install_packages.sh installs it where apt-get may")
 
 
-def lacking(request: pytest.FixtureRequest, what: str, reason: str) -> NoReturn:
-    """Skip the test for want of *what*, loudly; where CI is "true", fail it."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    request.config.stash.setdefault(_MISSING, {})[what] = reason
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def browsers() -> Iterator[dict[tuple[str, bool], Browser]]:
-    """The browsers of this session, by name and mdns; each starts with the first page it opens."""
-    all_browsers: dict[tuple[str, bool], Browser] = {}
-    yield all_browsers
-    for browser in all_browsers.values():
-        browser.stop()
+@pytest.fixture
+def browser(peer_browser: Browser) -> Browser:
+    """Each browser in turn."""
+    return peer_browser
 
 
 @pytest.fixture
-def browser(request: pytest.FixtureRequest, browsers: dict[tuple[str, bool], Browser]) -> Browser:
-    """Each browser in turn; `@pytest.mark.browser(mdns=True)` asks for hidden addresses."""
-    name = request.param
-    if find(name) is None:
-        missing(request, name.title(), COMMANDS[name])
-    mdns = any(mark.kwargs.get("mdns") for mark in request.node.iter_markers("browser"))
-    return browsers.setdefault((name, mdns), Browser(name, mdns))
-
-
-@pytest.fixture
-async def page(browser: Browser, loop_errors: list[dict[str, Any]]) -> AsyncIterator[Page]:
+async def page(
+    open_page: Callable[[], AbstractAsyncContextManager[Page]], loop_errors: list[dict[str, Any]]
+) -> AsyncIterator[Page]:
     """A fresh page in each browser."""
-    async with browser.open_page() as page:
+    async with open_page() as page:
         yield page
 
 
@@ -101,7 +61,7 @@ def _open_sockets() -> dict[str, int]:
 
 
 @pytest.fixture(autouse=True)
-def _residue(browsers: dict[tuple[str, bool], Browser]) -> Iterator[_Residue]:
+def _residue(browsers: dict[Any, Browser]) -> Iterator[_Residue]:
     """Fail a test that leaves something behind. Set up first, torn down after its event loop."""
     gc.freeze()  # what is here already is not looked at again: collecting below takes no time
     threads, sockets = set(threading.enumerate()), _open_sockets()

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from browsers import find
 
 from benchmarks.load import obstacle
 from benchmarks.report import SECTION, measured_table, rows, targets, targets_table, with_section
 from benchmarks.samples import BROWSERS, FULL, QUICK, SIDES, Samples, alternate
+from peer.testing import find_browser
 
 ROOT = Path(__file__).parents[1]
 ROWS = {row.title: row.key for row in rows(QUICK)}
@@ -37,7 +37,7 @@ def measured(text: str) -> dict[str, set[str]]:
 
 def expected(key: str) -> set[str]:
     """The sides that should have a number, here."""
-    browsers = set(filter(find, BROWSERS))
+    browsers = set(filter(find_browser, BROWSERS))
     if key.startswith(LOADS):
         return set() if obstacle() else {"peer", "aiortc"}
     if key.startswith("relay"):
@@ -52,7 +52,7 @@ def test_each_row_has_its_numbers_and_so_have_the_files(tmp_path):
     ran = run("--output", str(tmp_path), "--readme", str(readme))
     assert ran.returncode == 0, ran.stderr
     assert measured(ran.stdout) == {key: expected(key) for key in ROWS.values()}
-    assert ran.stdout.count("LEFT OUT") == len(BROWSERS) - len(list(filter(find, BROWSERS))) + bool(obstacle())
+    assert ran.stdout.count("LEFT OUT") == len(BROWSERS) - len(list(filter(find_browser, BROWSERS))) + bool(obstacle())
     assert (tmp_path / "results.md").read_text() == ran.stdout.removesuffix("\n")
     assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
     assert measured(readme.read_text()) == {row.key: expected(row.key) for row in rows(QUICK) if row.brief}

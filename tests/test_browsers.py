@@ -10,7 +10,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from browsers import Browser, Page, PageError
+
+from peer.testing import Browser, Page, PageError
 
 pytest_plugins = ["pytester"]
 
@@ -134,18 +135,20 @@ async def test_a_browser_that_dies_is_missed_and_starts_again(browser: Browser) 
         async with mortal.open_page() as page:
             waiting = asyncio.create_task(page.evaluate("send(1); await new Promise(() => {})"))
             assert await page.next_message() == 1
-            assert mortal._process
-            os.killpg(mortal._process.pid, signal.SIGKILL)
+            assert mortal.process
+            directory = mortal.process.directory
+            os.killpg(mortal.process.pid, signal.SIGKILL)
             with pytest.raises(PageError, match="Its last words"):
                 await waiting
             with pytest.raises(PageError, match="the page closed"):
                 await page.next_message()
         async with mortal.open_page() as page:
+            assert not directory.exists()
             assert await page.evaluate("return 1") == 1
-        directory = mortal._directory
+            assert mortal.process
+            directory = mortal.process.directory
     finally:
         mortal.stop()
-    assert directory
     assert not directory.exists()
 
 
@@ -153,7 +156,7 @@ async def test_a_browser_that_dies_is_missed_and_starts_again(browser: Browser) 
 def inner(pytester: pytest.Pytester, pytestconfig: pytest.Config) -> pytest.Pytester:
     """A project like this one, for tests that have to fail."""
     folder = pytester.mkdir("tests")
-    for name in ("conftest.py", "browsers.py", "networks.py", "servers.py"):
+    for name in ("conftest.py", "networks.py", "servers.py"):
         shutil.copy(Path(__file__).with_name(name), folder)
     shutil.copy(pytestconfig.rootpath / "pyproject.toml", pytester.path)
     return pytester
@@ -188,14 +191,3 @@ def test_what_a_test_leaves_behind_is_its_failure(inner: pytest.Pytester) -> Non
     left = ["pending*lazy", "thread*idle", "open*socket", "unclosed transport", "ZeroDivisionError"]
     for what in [*left, "never retrieved", "never awaited"]:
         result.stdout.fnmatch_lines([f"*{what}*"])
-
-
-def test_a_missing_browser_is_said_aloud(inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    inner.makepyfile(**{"tests/test_it": "async def test_it(page): pass"})
-    monkeypatch.setenv("PATH", str(inner.path))
-    monkeypatch.delenv("CI", raising=False)
-    result = inner.runpytest_subprocess("--browser", "firefox")
-    result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["tests with Firefox were SKIPPED: no firefox-esr or firefox on PATH*"])
-    monkeypatch.setenv("CI", "true")
-    inner.runpytest_subprocess("--browser", "firefox").assert_outcomes(errors=1)

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsers import Browser, Page
 
+from peer.testing import Browser, Page
 from peer.tools import as_svg, as_text, parse
 
 ROOT = Path(__file__).parents[1]
@@ -186,8 +186,8 @@ def test_open_waits_for_the_users_browser(browser: Browser, directory: str) -> N
     with started(Demo(directory, "--open", "--timeout", "0")) as demo:
         address = demo.wait_for_line("^Open ").split()[1]
         for _ in range(2):
-            show = "import asyncio, sys; from examples.demo.browser import browse, find; "
-            show += "asyncio.run(asyncio.wait_for(browse(sys.argv[1], find(sys.argv[1]), sys.argv[2]), 45))"
+            show = "import asyncio, sys; from examples.demo.browser import browse; "
+            show += "asyncio.run(asyncio.wait_for(browse(sys.argv[1], sys.argv[2]), 45))"
             visit = [sys.executable, "-c", show, browser.name, address]
             with subprocess.Popen(visit, cwd=ROOT, stderr=subprocess.DEVNULL) as visitor:
                 demo.wait_for_line("^page to Python: Hello from")
@@ -252,4 +252,4 @@ def test_a_browser_that_is_not_there(directory: str) -> None:
     with started(Demo(directory, "--browser", "firefox", path="/nowhere")) as demo:
         _, complaints = demo.finish()
     assert demo.process.returncode == 1
-    assert complaints == "There is no firefox or firefox-esr on the PATH; --browser none does without.\n"
+    assert complaints == "There is no firefox-esr or firefox on the PATH; --browser none does without.\n"

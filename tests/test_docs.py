@@ -190,11 +190,8 @@ SEEN = """
 
 
 def test_test_with_a_browser(browser, tmp_path):
-    (page,) = [
-        snippet.text for snippet in snippets(ROOT / "docs" / "talk-to-a-browser.md") if snippet.language == "html"
-    ]
-    (tmp_path / "page.html").write_text(page)
-    chosen = {"8080": str(free_port()), "pytest test_page.py": f"pytest test_page.py -k {browser.name}"}
+    plugins = "-p pytest_asyncio -p pytest_aiortc_peer -o asyncio_default_fixture_loop_scope=function"
+    chosen = {"-m pytest": f"-m pytest {plugins} --browser {browser.name}"}
     read_all("docs/test-with-a-browser.md", tmp_path, chosen)
 
 

@@ -13,7 +13,7 @@ import aiohttp
 import av
 import pytest
 from peers import heard
-from served import served, started
+from served import Served, served, started
 
 from peer import RTCPeerConnection
 
@@ -262,7 +262,7 @@ async def resumed(example, name):
 async def test_file_transfer_from_the_page(page, tmp_path):
     arguments = ("file_transfer", "--folder", str(tmp_path), "--port")
     async with starting(*arguments, "0") as process:
-        example = Example(process, page)
+        example = Served(process, page)
         await example.begin()
         await example.open("it")
         digest = bytes(await page.evaluate(CHOOSE, "it", SIZE)).hex()
@@ -281,7 +281,7 @@ async def test_file_transfer_from_python(page, tmp_path):
     down.write_bytes(os.urandom(SIZE))
     arguments = ("file_transfer", str(down), "--port")
     async with starting(*arguments, "0") as process:
-        example = Example(process, page)
+        example = Served(process, page)
         await example.begin()
         await example.open("it")
         port = await interrupt(example, "down.bin", signal.SIGINT)

@@ -557,56 +557,33 @@ async def test_a_server_meets_those_who_come_again():
 
 # Browsers
 
-NEGOTIATE = """
-    const pc = state.pc = new RTCPeerConnection();
-    pc.onicecandidate = ({candidate}) => send(JSON.stringify({candidate}));
-    pc.onnegotiationneeded = async () => {
-        await pc.setLocalDescription();
-        send(JSON.stringify({description: pc.localDescription}));
-    };
-    state.receive = async ({description, candidate}) => {
-        if (description) {
-            await pc.setRemoteDescription(description);
-            if (description.type === "offer") {
-                await pc.setLocalDescription();
-                send(JSON.stringify({description: pc.localDescription}));
-            }
-        } else {
-            await pc.addIceCandidate(candidate);
-        }
-    };
-    state.opened = new Promise((resolve) => { pc.ondatachannel = ({channel}) => { channel.onopen = resolve; }; });
-"""
 
+class Noting:
+    """Signalling that notes what came over another one: as JSON, and as the message that it is."""
 
-class PageSignaling:
-    """Signalling with a page, whose JSON is taken as it comes."""
-
-    def __init__(self, page):
-        self._page = page
+    def __init__(self, signaling):
+        self._signaling = signaling
+        self.send = signaling.send
         self.came = []
 
-    async def send(self, message):
-        await self._page.evaluate("await state.receive(JSON.parse(args[0]))", encode(message))
-
     async def __aiter__(self):
-        while True:
-            text = await self._page.messages.get()
-            self.came.append((text, decode(text)))
-            yield self.came[-1][1]
+        async for message in self._signaling:
+            self.came.append((message, decode(json.dumps(message))))
+            yield message
 
 
 @pytest.mark.parametrize("offers", ["page", "Python"])
-async def test_what_a_browser_writes_is_decoded_and_what_we_write_it_takes(browser, page, offers):
-    await page.evaluate(NEGOTIATE)
-    signaling = PageSignaling(page)
-    async with open_peers(None) as (pc,), negotiating((pc, signaling, True)):
+async def test_what_a_browser_writes_is_decoded_and_what_we_write_it_takes(browser, page, page_signaling, offers):
+    async with (
+        page_signaling(page) as joined,
+        open_peers(None) as (pc,),
+        negotiating((pc, signaling := Noting(joined), True)),
+    ):
         if offers == "page":
             await page.evaluate("state.channel = state.pc.createDataChannel('chat')")
             await next_event(pc, "datachannel")
         else:
             await opened(pc.createDataChannel("chat"))
-            await page.evaluate("await state.opened")
         while signaling.came[-1][1] != NULL:
             await asyncio.wait_for(next_event(pc, "icecandidate"), 1)
     (description,) = [message["description"] for _, message in signaling.came if "description" in message]
@@ -615,5 +592,5 @@ async def test_what_a_browser_writes_is_decoded_and_what_we_write_it_takes(brows
     assert candidates[0].type == "host"
     assert candidates[-1] is None
     assert (candidates[-2].candidate == "") == (browser.name == "firefox"), "the end, which Chromium does not tell"
-    for text, message in signaling.came:
-        assert json.loads(encode(message)) == json.loads(text)
+    for value, message in signaling.came:
+        assert json.loads(encode(message)) == value

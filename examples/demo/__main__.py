@@ -15,9 +15,10 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from peer.testing import PROGRAMS, find_browser
 from peer.tools import as_html, as_line, as_svg, now
 
-from .browser import PROGRAMS, browse, find
+from .browser import browse
 from .python_peer import Socket, talk
 from .timeline import Missing, Timeline
 
@@ -124,7 +125,7 @@ async def run_once(url: str, visitors: asyncio.Queue[Socket], options: argparse.
 
     if path:
         print(f"{path} opens {url}", flush=True)
-        other = browse(name, path, url)
+        other = browse(name, url)
     else:
         print(f"{'Two' if options.browser else 'No browser found: two'} Python peers meet at {url}", flush=True)
         other = second_peer(url, timeline)
@@ -139,7 +140,7 @@ async def run_once(url: str, visitors: asyncio.Queue[Socket], options: argparse.
 def choose(wanted: str | None) -> tuple[str, str]:
     """The browser to use and its path; an empty path for none."""
     for name in [wanted] if wanted else PROGRAMS:
-        if name != "none" and (path := find(name)):
+        if name != "none" and (path := find_browser(name)):
             return name, path
     if wanted in PROGRAMS:
         raise Missing(f"There is no {' or '.join(PROGRAMS[wanted])} on the PATH; --browser none does without.")

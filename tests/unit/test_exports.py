@@ -10,7 +10,7 @@ import pytest
 
 import peer
 import peer.signaling
-from peer import tools
+from peer import testing, tools
 
 MODULES = ["peer", *(module.name for module in pkgutil.walk_packages(peer.__path__, "peer."))]
 # Classes of aiortc's that are part of our interface, and explain themselves elsewhere.
@@ -32,16 +32,17 @@ def test_a_star_import_gives_what_all_names():
     assert set(names) - {"__builtins__"} == set(peer.__all__)
 
 
-def test_there_are_two_public_modules_beside_the_package():
-    public = {"signaling", "tools"}
-    assert [name for name in MODULES if "._" not in name] == ["peer", "peer.signaling", "peer.tools"]
+def test_there_are_three_public_modules_beside_the_package():
+    public = {"signaling", "testing", "tools"}
+    assert [name for name in MODULES if "._" not in name] == ["peer", *(f"peer.{name}" for name in sorted(public))]
     modules = {name for name, value in vars(peer).items() if inspect.ismodule(value) and not name.startswith("_")}
     assert modules <= public  # they are there when somebody has imported them
 
 
-def test_the_tools_name_exactly_what_can_be_imported():
-    public = {name for name, value in vars(tools).items() if not name.startswith("_") and not inspect.ismodule(value)}
-    assert (tools.__all__, set(tools.__all__)) == (sorted(public), public)
+@pytest.mark.parametrize("module", [testing, tools])
+def test_the_modules_for_other_programs_name_exactly_what_can_be_imported(module):
+    public = {name for name, value in vars(module).items() if not name.startswith("_") and not inspect.ismodule(value)}
+    assert sorted(module.__all__) == sorted(public)
 
 
 def test_everything_exported_is_ours_or_aiortcs():
