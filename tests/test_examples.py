@@ -206,7 +206,7 @@ async def test_two_machines_of_which_one_leaves(network):
             url = f"{listener.url}signaling"
             arguments = ("two_machines", url, "--times", "1000000")
             caller = await stack.enter_async_context(starting(*arguments, inside=network.inside("a")))
-            await Example(caller, None).line("ping 1 is back")
+            await Served(caller, None).line("ping 1 is back")
         output, complaints = await caller.communicate()
     assert (caller.returncode, complaints.decode()) == (1, f"{url}: the other side has left\n")
     assert output.decode().endswith("closed\n")
