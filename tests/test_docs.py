@@ -190,7 +190,7 @@ SEEN = """
 
 
 def test_test_with_a_browser(browser, tmp_path):
-    plugins = "-p pytest_asyncio -p pytest_aiortc_peer -o asyncio_default_fixture_loop_scope=function"
+    plugins = "-p pytest_asyncio.plugin -p pytest_aiortc_peer -o asyncio_default_fixture_loop_scope=function"
     chosen = {"-m pytest": f"-m pytest {plugins} --browser {browser.name}"}
     read_all("docs/test-with-a-browser.md", tmp_path, chosen)
 
