@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from peer.tools import Entry
 
 _BROWSERS = ("chromium", "firefox")
-_MISSING = pytest.StashKey[dict[str, str]]()
+_LACKING = "lacking"  # a property of a test that was skipped: what there is not, and why
 _RECORDING = pytest.StashKey["list[Entry]"]()
 
 
@@ -39,7 +39,7 @@ def lacking(request: pytest.FixtureRequest, what: str, reason: str) -> NoReturn:
     """Skip the test for want of *what*, and say so again after all tests; where CI is "true", fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
-    request.config.stash.setdefault(_MISSING, {})[what] = reason
+    request.node.user_properties.append((_LACKING, f"tests with {what} were SKIPPED: {reason}"))
     pytest.skip(reason)
 
 
@@ -83,10 +83,12 @@ def pytest_runtest_makereport(
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say aloud what was missing."""
-    for what, reason in config.stash.get(_MISSING, {}).items():
-        terminalreporter.write_line(f"tests with {what} were SKIPPED: {reason}", red=True, bold=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud what was missing, also where tests have run in other processes."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    properties = (each for report in skipped for each in getattr(report, "user_properties", ()))
+    for line in dict.fromkeys(value for name, value in properties if name == _LACKING):
+        terminalreporter.write_line(line, red=True, bold=True)
 
 
 # What users define anew

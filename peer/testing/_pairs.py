@@ -18,6 +18,12 @@ from ._troubled import troubled
 
 # A channel makes them connect. Its id is one that nobody is given by chance, and that a browser takes.
 _CHANNEL = {"negotiated": True, "id": 1000}
+# Waits until the page knows, too.
+_CONNECTED = """
+    while (state.pc.connectionState !== "connected") {
+        await new Promise((resolve) => state.pc.addEventListener("connectionstatechange", resolve, {once: true}));
+    }
+"""
 
 
 @contextlib.asynccontextmanager
@@ -72,6 +78,8 @@ async def connected_page(
             await stack.enter_async_context(recorded(to, **{names[1]: page}))
         await stack.enter_async_context(_negotiating(pc, signaling, polite=polite, trouble=trouble, to=to, names=names))
         await _connect(pc, timeout=timeout)
+        async with asyncio.timeout(timeout):
+            await page.evaluate(_CONNECTED)
         yield pc, page
 
 

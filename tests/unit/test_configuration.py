@@ -93,7 +93,11 @@ def test_the_size_of_the_pool_is_a_whole_number_from_0_to_255(given, size):
         assert type(checked.ice_candidate_pool_size) is int
 
 
-@pytest.mark.parametrize("size", [-1, 256, 10**400, math.nan, math.inf, -math.inf, "x", [1, 2], {}, object()], ids=str)
+@pytest.mark.parametrize(
+    "size",
+    [-1, 256, 10**400, math.nan, math.inf, -math.inf, "x", [1, 2], {}, pytest.param(object(), id="object")],
+    ids=str,
+)
 def test_the_size_of_a_pool_does_not_wrap_around(size):
     with pytest.raises(ArgumentTypeError, match=r"iceCandidatePoolSize is .*, which is not 0 to 255"):
         configuration({"iceCandidatePoolSize": size})
@@ -115,7 +119,9 @@ def test_a_keyword_that_nobody_knows_is_a_type_error():
         configuration(None, iceTransportPolice="relay")
 
 
-@pytest.mark.parametrize("given", ["stun:x", 5, [STUN], aiortc.RTCConfiguration, object()], ids=repr)
+@pytest.mark.parametrize(
+    "given", ["stun:x", 5, [STUN], aiortc.RTCConfiguration, pytest.param(object(), id="object")], ids=repr
+)
 def test_what_is_no_configuration_is_a_type_error(given):
     with pytest.raises(TypeError, match="a configuration must be a dictionary"):
         configuration(given)

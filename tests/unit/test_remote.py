@@ -173,7 +173,7 @@ def test_the_argument_is_converted_as_in_a_browser(given, init):
         (UDP.encode(), "is not a candidate"),
         ([], r"\[\] is not a candidate"),
         ([("candidate", UDP)], "is not a candidate"),
-        (object(), "is not a candidate"),
+        pytest.param(object(), "is not a candidate", id="object"),
         (SimpleNamespace(sdpMid="0", sdpMLineIndex=0), "is not a candidate"),  # aiortc's class looks like this
         (RTCIceCandidate, "must be a dictionary"),
         ({"candidate": UDP}, "needs an sdpMid or an sdpMLineIndex"),
