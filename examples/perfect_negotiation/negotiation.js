@@ -36,7 +36,8 @@ class Negotiation {
       try {
         await this.pc.addIceCandidate(candidate);
       } catch (error) {
-        if (!this.ignoringOffer) throw error;
+        // Such as one of an offer that was taken back, which came late.
+        if (!this.ignoringOffer) console.warn(`A candidate was refused: ${error}`);
       }
     }
   }

@@ -5,10 +5,13 @@ ignores the other one's, and the polite side takes its own back, answers, and of
 beforehand: one side is, the other is not.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from peer import DOMException, Event, RTCPeerConnection, RTCPeerConnectionIceEvent
+
+logger = logging.getLogger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -49,9 +52,9 @@ class Negotiation:
             case {"candidate": candidate}:
                 try:
                     await self.pc.addIceCandidate(candidate)
-                except DOMException:
+                except DOMException as error:  # such as one of an offer that was taken back, which came late
                     if not self.ignoring_offer:
-                        raise
+                        logger.warning("a candidate was refused: %s", error)
 
     async def receive_description(self, description: dict[str, str]) -> None:
         is_offer = description["type"] == "offer"
