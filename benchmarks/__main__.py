@@ -59,11 +59,10 @@ async def measure(on_stage: list[str], on_host: list[str], browsers: list[str], 
     assert task
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     samples: Samples = {}
-    if on_stage:
-        async with stage(sizes, browsers) as built:
-            for name in on_stage:
-                with said(name):
-                    await ON_STAGE[name](built, samples)
+    for name in on_stage:  # each with new browsers: Chromium's pages forget closed connections late, and may have 500
+        with said(name):
+            async with stage(sizes, browsers) as built:
+                await ON_STAGE[name](built, samples)
     if on_host:
         with host() as run:
             for name in on_host:

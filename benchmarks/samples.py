@@ -49,9 +49,9 @@ class Sizes:
 
 
 FULL = Sizes(
-    rounds=10,
+    rounds=8,
     in_a_row=5,
-    warmup=2,
+    warmup=1,
     silent_rounds=3,
     parsed=1000,
     added=(1, 10, 100, 1000, 10_000),
