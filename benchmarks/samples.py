@@ -12,7 +12,7 @@ from dataclasses import dataclass
 SIDES = {"peer": "aiortc-peer", "aiortc": "aiortc", "chromium": "Chromium", "firefox": "Firefox"}
 BROWSERS = ("chromium", "firefox")
 TOO_LONG = 10_000.0  # ms: who takes longer is not waited for, and its sample is infinite
-REST = 0.05  # seconds after each attempt, in which what it left to do is done
+REST = 0.05  # seconds after the attempts of a side, in which what they left to do is done
 
 Measured = dict[str, float]
 Samples = dict[str, dict[str, list[float]]]  # by what was measured, and by side
@@ -98,9 +98,10 @@ async def alternate(
     sides = list(attempts)
     for number in range(-warmup, rounds):
         first = number % len(sides)
-        for side in (side for side in sides[first:] + sides[:first] for _ in range(in_a_row)):
-            measured = await attempts[side]()
+        for side in sides[first:] + sides[:first]:
+            for _ in range(in_a_row):
+                measured = await attempts[side]()
+                if number >= 0:
+                    for what, value in measured.items():
+                        samples.setdefault(what, {}).setdefault(side, []).append(value)
             await asyncio.sleep(REST)
-            if number >= 0:
-                for what, value in measured.items():
-                    samples.setdefault(what, {}).setdefault(side, []).append(value)

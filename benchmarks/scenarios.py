@@ -19,7 +19,7 @@ from . import candidates
 from .load import Run
 from .meeting import meet
 from .pairs import KINDS, SETTLE, find_candidate, open_channel, restart
-from .samples import REST, TOO_LONG, Attempt, Measured, Samples, Sizes, alternate
+from .samples import TOO_LONG, Attempt, Measured, Samples, Sizes, alternate
 from .stage import Stage, in_page
 
 _ROOMS = itertools.count()
@@ -123,9 +123,7 @@ async def _with_servers(
     """Measure it without a server, and with a STUN server that never answers; pages call a function of page.js."""
 
     async def both(measure: Callable[[str | None], Awaitable[Measured]]) -> Measured:
-        without = await measure(None)
-        await asyncio.sleep(REST)
-        return without | await silent(measure)
+        return await measure(None) | await silent(measure)
 
     async def silent(measure: Callable[[str | None], Awaitable[Measured]]) -> Measured:
         return {f"silent-{what}": value for what, value in (await measure(stage.silent)).items()}
