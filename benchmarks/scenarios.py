@@ -148,7 +148,6 @@ async def _relayed(stage: Stage, page: Page) -> Measured:
                 measured[f"relay{what}"], _ = await asyncio.gather(
                     side(url, True, we_offer), side(url, False, we_answer)
                 )
-        await asyncio.sleep(REST)
     return measured
 
 
