@@ -7,6 +7,7 @@ took too long to wait for.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -203,7 +204,7 @@ def with_section(readme: str, samples: Samples, sizes: Sizes, machine: Sequence[
     section = [
         SECTION,
         "",
-        f"`make bench` wrote this. {'; '.join(machine)}.",
+        *textwrap.wrap(f"`make bench` wrote this. {'; '.join(machine)}.", 138),
         "Medians; in the last two columns, above 1 aiortc-peer is so many times better.",
         "",
         *measured_table(samples, [row for row in rows(sizes) if row.brief]),

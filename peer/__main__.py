@@ -7,11 +7,19 @@ import io
 import os
 import sys
 
-from .tools import _gather, _timeline
-
 
 def main() -> int:
     """Run the command that the command line names; returns the exit status."""
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return 130
+
+
+def run() -> int:
+    """The same, unless Ctrl-C ends it."""
+    from .tools import _gather, _timeline  # which takes a while: Ctrl-C may come meanwhile
+
     parser = argparse.ArgumentParser(prog="python -m peer", description="Look at what ICE does.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (_gather, _timeline):
@@ -22,8 +30,6 @@ def main() -> int:
     try:
         status: int = options.run(options)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:  # nobody reads on; the interpreter would complain when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

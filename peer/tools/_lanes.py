@@ -156,7 +156,7 @@ def _host(address: str) -> str:
     """An address as a URL has it; of the long names that browsers invent, the beginning."""
     if address.endswith(".local") and len(address) > 20:
         return f"{address[:8]}….local"
-    return f"[{address}]" if ":" in address else address
+    return f"[{address}]" if ":" in address and not address.startswith("[") else address  # Chromium's have them
 
 
 def _title(entry: Entry, began: float) -> str:

@@ -144,7 +144,7 @@ class _Drawing:
             found.append(_text(x + _LEFT + CUT / 2, top - 6, "tick", _duration(silence)))
         for x, time in self._axis.ticks():
             found.append(f'<path class="grid" d="M{x + _LEFT:.1f},{top:g}V{self._y:g}"/>')
-            words = f"{time:.0f}" if time else "0 ms"
+            words = f"{round(time, 3):.10g}" if time else "0 ms"
             found.append(_text(x + _LEFT, top - 6, "begin" if x in begins else "tick", words))
         return found
 

@@ -6,7 +6,7 @@ Gathering is complete. Each server that was asked comes to one outcome, the firs
     refused       it answered with an error. Bad.
     unreachable   we could not ask it, or it did not answer: an error 701. Bad.
     nothing       a TURN server of which nothing was heard. Bad.
-    not asked     a STUN server, and this host has no address to ask it from. Bad.
+    not asked     a STUN server, and this host has no address to ask it from, or is to gather relayed ones only. Bad.
     known         a STUN server that told an address which is a candidate already: there is no NAT on the way, or
                   another server has told the same before. No event tells of that: it is what is left. Good, but when
                   the server answered is not known.
@@ -89,7 +89,7 @@ def _outcome(url: str, entries: Sequence[Entry], found: Counter[str]) -> Outcome
     if not _is_stun(url):
         return Outcome(url, "nothing", False, "has given no relay")
     if not found["host"]:
-        return Outcome(url, "not asked", False, "not asked: this host has no address to ask from")
+        return Outcome(url, "not asked", False, "not asked: no address to ask from, or relayed candidates only")
     return Outcome(url, "known", True, "answered: the address it told is a candidate already")
 
 

@@ -37,7 +37,7 @@ OUTCOMES = {
     "without words": (TURN, [HOST, error(TURN, 300, "")], "refused", False, "answered after 0 ms: 300"),
     "silent": (STUN, [HOST, error(STUN)], "unreachable", False, "no answer"),
     "nothing heard": (TURN, [HOST], "nothing", False, "has given no relay"),
-    "no address": (STUN, [], "not asked", False, "not asked: this host has no address to ask from"),
+    "no address": (STUN, [], "not asked", False, "not asked: no address to ask from, or relayed candidates only"),
     "known": (STUN, [HOST], "known", True, "answered: the address it told is a candidate already"),
     "of others": (STUN, [HOST, error(OTHER), candidate("srflx", url=OTHER)], "known", True, None),
 }
