@@ -109,7 +109,7 @@ class Reader:
             text=True,
             timeout=50,
             cwd=self.directory,
-            env=environment(PYTHONDEVMODE="1", HOME=str(self.directory)),
+            env=environment(HOME=str(self.directory)),
             check=False,
         )
         assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
