@@ -334,28 +334,20 @@ class Engine(aiortc.RTCPeerConnection):
 
     def apply_local(self, type: str, text: str) -> None:
         """Hand over the local description *text*, which has no candidates."""
-        if type == "answer":
-            self._settle_codecs(text)
         left_out = [t for t in self.getTransceivers() if type == "answer" and t.mid is None]
         for transceiver in left_out:  # the remote side has not offered it; aiortc would raise
             transceiver._offerDirection = "inactive"
         _at_once(super().setLocalDescription(aiortc.RTCSessionDescription(text, type)))
-        if type == "answer":
+        if type == "answer":  # aiortc goes by what we want now, and by all that was offered
             for media in self._RTCPeerConnection__currentLocalDescription.media:
                 for transceiver in self.getTransceivers():
-                    if transceiver.mid == media.rtp.muxId:  # aiortc goes by what we want now
+                    if transceiver.mid == media.rtp.muxId:
                         transceiver._setCurrentDirection(media.direction or "sendrecv")
+                        offered = {codec.payloadType: codec for codec in transceiver._codecs}
+                        transceiver._codecs = [offered[number] for number in media.fmt if number in offered]
             for transceiver in left_out:
                 transceiver._setCurrentDirection(None)  # type: ignore[arg-type]
             self._conclude()
-
-    def _settle_codecs(self, answer: str) -> None:
-        """Use, of the codecs that were offered, those that our *answer* has, in its order."""
-        for media in sdp.SessionDescription.parse(answer).media:
-            for transceiver in self.getTransceivers():
-                if transceiver.mid == media.rtp.muxId:
-                    offered = {codec.payloadType: codec for codec in transceiver._codecs}
-                    transceiver._codecs = [offered[number] for number in media.fmt if number in offered]
 
     def apply_remote(self, type: str, text: str, bundle: Sequence[str], unused: Collection[str]) -> None:
         """Hand over the remote description *text*, which has no candidates and no groups.

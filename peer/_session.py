@@ -131,10 +131,11 @@ class Session:
         description.name([section.mid or "" for section in last[0].sections] if last else [])
         check(description, answered, last)
         text = explicit(without_candidates(description.named), description.type)
-        if not self.engine.parses(accept(text, description.rejected)):
+        bare = accept(text, description.rejected)
+        if not self.engine.parses(bare):
             raise sdp_syntax_error("it has a line that does not parse")
         if answered is not None:
-            if self.engine.lacking(description.type, accept(text, description.rejected)):
+            if self.engine.lacking(description.type, bare):
                 raise InvalidAccessError("the answer has an m-line without a codec that we know")
             check_restart(description, answered, self.current_local, self.current_remote)
         return text
