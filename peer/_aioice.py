@@ -12,6 +12,8 @@ an aioice connection that does these things as the RFCs describe them:
   timer has run out, since the remote side may reach us where we cannot reach it (RFC 8863). A side without candidates
   of its own need not wait. A check is given up after 31.5 s, where aioice takes twice as long.
 - Consent that is not answered is told at once, and consent that is lost closes nothing (see _consent.py).
+- A remote candidate that takes TCP connections is checked from each active one of ours (RFC 6544), over a connection
+  that the check makes. To aioice each is a socket of its own.
 
 It tells an ``Observer`` what happened; some of it from inside the observer's own calls.
 """
@@ -33,6 +35,8 @@ from ._configuration import IceServer
 from ._consent import Consent
 from ._errors import NotSupportedError
 from ._facts import UNREACHABLE, CheckedPair, LocalCandidate, Observer, SelectedPair, Traffic
+from ._priorities import priority, tcp_preference
+from ._stream import Stream
 from ._timers import Timers
 from ._timing import Timing
 from ._upstream import require
@@ -88,6 +92,7 @@ require(
             "sort_check_list",
             "switch_role",
         ),
+        aioice.Candidate: ("_network_host",),
         ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
         ice.StunProtocol: ("datagram_received", "receiver", "request", "send_stun", "transactions"),
         turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol"),
@@ -138,6 +143,50 @@ class Socket(ice.StunProtocol):
         return response
 
 
+class ActiveSocket(Socket):
+    """A TCP connection to one remote candidate, which the first check makes."""
+
+    def __init__(self, generation: Generation, local: aioice.Candidate, remote: aioice.Candidate) -> None:
+        super().__init__(generation)
+        self.local_candidate = local
+        to = remote._network_host, remote.port
+        self._stream = Stream(local.host, to, self.datagram_received, self.connection_lost)
+        self._limit: asyncio.Timeout | None = None  # of the request that is under way
+        self._sent = b""  # the transaction of the request that was sent last
+        self.connection_made(self._stream)
+
+    async def request(
+        self,
+        request: stun.Message,
+        addr: tuple[str, int],
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[stun.Message, tuple[str, int]]:
+        """Send *request*, after a connection was made if there is none."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS) as self._limit:
+                await self._stream.connect()
+                return await super().request(request, addr, integrity_key, retransmissions)
+        except OSError as error:  # TimeoutError is one
+            logger.info("%s has no connection to %s: %s", self, addr, error)
+            raise stun.TransactionTimeout from None
+        finally:
+            self._limit = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The stream calls this at its end: nothing will be answered any more."""
+        super().connection_lost(exc)
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
+    def send_stun(self, message: stun.Message, addr: tuple[str, int]) -> None:
+        """Send *message*. A request is sent once: what is lost TCP sends again (RFC 8489, section 6.2.2)."""
+        if message.message_class != stun.Class.REQUEST or message.transaction_id != self._sent:
+            super().send_stun(message, addr)
+        if message.message_class == stun.Class.REQUEST:
+            self._sent = message.transaction_id
+
+
 class _ConsentCheck:
     """A transaction that is sent once and waits for its answer as long as its socket knows it."""
 
@@ -167,6 +216,7 @@ class Generation(aioice.Connection):
 
     # Beside aioice's in one dictionary they would double its size.
     __slots__ = (
+        "_active",
         "_consent",
         "_consent_checks",
         "_silent",
@@ -205,6 +255,7 @@ class Generation(aioice.Connection):
         self.gathered = False  # True once there will be no more local candidates
         self.checking = False  # True once there was something to check
         self._silent = False  # True once there is a candidate that must not be contacted
+        self._active: list[aioice.Candidate] = []  # our active TCP candidates; grows
         self.pair: ice.CandidatePair | None = None  # the one that was nominated last
         self._consent = Consent(
             timing,
@@ -276,6 +327,8 @@ class Generation(aioice.Connection):
             socket.local_candidate = candidate
             self._protocols.append(socket)
         self._local_candidates.append(candidate)
+        if candidate.tcptype == "active":
+            self._active.append(candidate)
         for remote in self._remote_candidates:
             self._pair_remote_candidate(remote)
         self.sort_check_list()
@@ -307,6 +360,7 @@ class Generation(aioice.Connection):
             type=candidate.type,
             related_address=candidate.related_address,
             related_port=candidate.related_port,
+            tcptype=candidate.tcp_type,
         )
         if self._closing or len(self._remote_candidates) + self._remote_candidates_resolving >= MAX_PAIRS:
             return
@@ -403,7 +457,32 @@ class Generation(aioice.Connection):
             (candidate.host, candidate.port) == addr for candidate in self._remote_candidates
         ):
             self._bound_check_list(MAX_PAIRS - 1)
+            # A server may have the same port for both, and aioice looks at nothing else.
+            transport = protocol.local_candidate.transport
+            others = [candidate for candidate in self._remote_candidates if candidate.transport != transport]
+            for other in others:
+                self._remote_candidates.remove(other)
             super().check_incoming(message, addr, protocol)
+            self._remote_candidates += others
+
+    def _pair_remote_candidate(self, remote_candidate: aioice.Candidate) -> None:
+        # aioice has sockets that talk to everybody, and calls this again whenever there may be a new one.
+        if remote_candidate.transport == "udp":
+            super()._pair_remote_candidate(remote_candidate)
+            return
+        paired = [pair.local_candidate for pair in self._check_list if pair.remote_candidate is remote_candidate]
+        for local in self._active:
+            if local.can_pair_with(remote_candidate) and local not in paired:
+                socket = ActiveSocket(self, local, remote_candidate)
+                self._protocols.append(socket)
+                self._check_list.append(ice.CandidatePair(socket, remote_candidate))
+
+    def build_request(self, pair: ice.CandidatePair, nominate: bool) -> stun.Message:
+        """Aioice calls this for each check of *pair*."""
+        request = super().build_request(pair, nominate)
+        if pair.local_candidate.transport == "tcp":  # RFC 6544, section 7.1
+            request.attributes["PRIORITY"] = priority("prflx", tcp_preference(0), "tcp")
+        return request
 
     def _next_check(self) -> None:
         if self._check_list_done:
@@ -472,6 +551,10 @@ class Generation(aioice.Connection):
             for pair in self._check_list:
                 if pair.task is not None:
                     pair.task.cancel()
+            assert self.pair is not None
+            for protocol in self._protocols:
+                if isinstance(protocol, ActiveSocket) and protocol is not self.pair.protocol:
+                    protocol.transport.close()
 
     # Consent
 

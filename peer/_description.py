@@ -191,7 +191,10 @@ class Section:
         """Make *candidate* the default destination, if it is better than the one there is.
 
         For descriptions of our own, whose sections all have a c= line: that of a session would speak for others, too.
+        The protocol that m= names is over UDP.
         """
+        if candidate.protocol != "udp":
+            return
         rank = (_DESTINATIONS.get(candidate.type, 0), ":" not in candidate.address)
         if self._default is None or rank > self._default:
             self._default = rank

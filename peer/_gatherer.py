@@ -1,8 +1,9 @@
 """Gathers the candidates of one generation: those of the host's addresses, and those that servers tell.
 
 All are published as they are found (RFC 8838, section 9): the host's in about a millisecond, those of STUN and TURN
-servers when they answer. All servers are asked at once, STUN servers from every address of a family that they
-have, and have a bounded time to answer. One from which nothing was learned is told to the observer, once.
+servers when they answer. Each of the host's addresses can also make TCP connections (RFC 6544). All servers are asked
+at once, STUN servers from every address of a family that they have, and have a bounded time to answer. One from which
+nothing was learned is told to the observer, once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import aioice
 from ._aioice import Generation, Socket, failure, host_addresses, reflexive_address
 from ._configuration import IceServer
 from ._facts import UNREACHABLE, ServerError
-from ._priorities import Foundations, local_preference, priority, ranked
+from ._priorities import Foundations, local_preference, priority, ranked, tcp_preference
 from ._timing import Timing
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ class Gatherer:
         if not self._generation.relay_only:
             for rank, address in enumerate(ranked(host_addresses())):
                 await self._bind(address, rank)
+            for _, base, rank in self._hosts:
+                self._offer_tcp(base.host, rank)
         await asyncio.gather(*[self._ask(number) for number in range(len(self._servers))])
         self._generation.end_local()
 
@@ -62,6 +65,15 @@ class Gatherer:
         candidate = self._candidate("host", host, port, local_preference(rank), self._foundations.of("host", address))
         self._hosts.append((socket, candidate, rank))
         self._generation.publish(candidate, socket)
+
+    def _offer_tcp(self, address: str, rank: int) -> None:
+        # Its port is known when it connects; until then it is 9 (RFC 6544, section 4.5).
+        foundation = self._foundations.of("host", address, "tcp")
+        candidate = aioice.Candidate(
+            foundation, 1, "tcp", priority("host", tcp_preference(rank), "tcp"), address, 9, "host"
+        )
+        candidate.tcptype = "active"
+        self._generation.publish(candidate)
 
     async def _ask(self, number: int) -> None:
         """Ask a server for candidates, and tell the observer if it yields none."""

@@ -7,6 +7,9 @@ protocol. A connection keeps one table for all its transports: foundations tie c
 Priorities (section 5.1.2.1): the type counts first, then the local preference, which is different for any two
 candidates of one type. Host addresses are ranked as RFC 8421, section 4, recommends: IPv6 before IPv4, but interleaved,
 so that one family that leads nowhere does not hold the other one up.
+
+TCP comes after all UDP that is not relayed, and before what is (RFC 6544, section 4.2, leaves it to us): it delays all
+that follows what is lost, but over a relay everything has a longer way.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ import math
 from collections.abc import Sequence
 
 _HIGHEST = 65535
-_TYPE_PREFERENCES = {"host": 126, "srflx": 100, "relay": 0}
+_TYPE_PREFERENCES = {"host": 126, "prflx": 110, "srflx": 100, "relay": 0}
+_TCP_PREFERENCES = {"host": 90, "prflx": 80}
+_ACTIVE = 6 << 13  # the direction preference, which is the higher three bits
 
 
 class Foundations:
@@ -50,6 +55,12 @@ def local_preference(rank: int, servers: int = 1, server: int = 0) -> int:
     return max(0, _HIGHEST - rank * servers - server)
 
 
-def priority(type: str, local_preference: int) -> int:
+def tcp_preference(rank: int) -> int:
+    """The local preference of an active TCP candidate with the *rank*-th base (RFC 6544, section 4.2)."""
+    return _ACTIVE + max(0, (1 << 13) - 1 - rank)
+
+
+def priority(type: str, local_preference: int, protocol: str = "udp") -> int:
     """The priority of a candidate of *type*, of the first component (RFC 8445, section 5.1.2.1)."""
-    return (_TYPE_PREFERENCES[type] << 24) + (local_preference << 8) + 255
+    preferences = _TYPE_PREFERENCES if protocol == "udp" else _TCP_PREFERENCES
+    return (preferences[type] << 24) + (local_preference << 8) + 255

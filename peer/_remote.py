@@ -39,6 +39,7 @@ BAD_PORTS = frozenset(
     """.split()  # noqa: SIM905
 )
 
+_TCP_TYPE = {"udp": None, "tcp": "passive"}
 _MEMBERS = ("candidate", "sdpMid", "sdpMLineIndex", "usernameFragment")
 
 
@@ -136,8 +137,8 @@ def contained(description: Description) -> list[Addition]:
             continue
         for line in section.candidates:
             candidate = parse_candidate(line)
-            if _usable(candidate):
-                found.append(Addition(index, section.ufrag, line, candidate))
+            if candidate is not None:
+                found.append(Addition(index, section.ufrag, line, candidate if _usable(candidate) else None))
         if section.ended or not description.trickle:
             found.append(Addition(index, section.ufrag, "", None))
     return found
@@ -177,5 +178,5 @@ def _ended(index: int, ufrag: str | None, *descriptions: Description | None) -> 
 
 
 def _usable(candidate: CandidateAttribute | None) -> bool:
-    """Whether a check could be sent to it: RTP and RTCP share one component, which is UDP."""
-    return candidate is not None and candidate.component == 1 and candidate.protocol == "udp"
+    """Whether we could check it: RTP and RTCP share one component, and TCP connections are made by us only."""
+    return candidate is not None and candidate.component == 1 and candidate.tcp_type == _TCP_TYPE[candidate.protocol]

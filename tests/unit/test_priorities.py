@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from peer._priorities import Foundations, local_preference, priority, ranked
+from peer._priorities import Foundations, local_preference, priority, ranked, tcp_preference
 
 KIND = {"type": "srflx", "base": "192.0.2.9", "protocol": "udp", "server": "stun.example.org"}
 
@@ -110,3 +110,15 @@ def test_the_lowest_preference_is_0(arguments):
 )
 def test_priorities_are_those_of_the_formula(type, preference, expected):
     assert priority(type, preference) == expected
+
+
+def test_tcp_comes_after_udp_that_is_not_relayed_and_before_what_is():
+    tcp = [priority("host", tcp_preference(rank), "tcp") for rank in range(3)]
+    assert tcp == sorted(tcp, reverse=True)
+    assert len(set(tcp)) == len(tcp)
+    assert priority("srflx", 0) > tcp[0]
+    assert tcp[-1] > priority("prflx", tcp_preference(0), "tcp") > priority("relay", 65535)
+
+
+def test_the_preference_of_an_active_candidate_has_its_direction_in_the_higher_bits():
+    assert {tcp_preference(rank) >> 13 for rank in (0, 1, 8191, 10_000)} == {6}

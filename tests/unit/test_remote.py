@@ -10,6 +10,7 @@ from peer._remote import BAD_PORTS, Addition, CandidateInit, additions, candidat
 
 UDP = "candidate:1 1 udp 1 192.0.2.9 5 typ host"
 TCP = "candidate:1 1 tcp 1 192.0.2.9 9 typ host tcptype active"
+PASSIVE = "candidate:1 1 tcp 1 192.0.2.9 5000 typ host tcptype passive"
 RTCP = "candidate:1 2 udp 1 192.0.2.9 5 typ host"
 MDNS = "candidate:1 1 udp 1 deadbeef-0000-0000-0000-000000000000.local 5 typ host"
 NAME = "candidate:1 1 udp 1 nosuch.invalid 5 typ host"
@@ -335,7 +336,10 @@ def test_a_section_without_a_ufrag_takes_candidates_without_one():
         (NAME, True),
         ("candidate:1 1 udp 0 192.0.2.9 5 typ prflx", True),
         ("candidate:1 1 UDP 1 2001:db8::9 65535 typ relay raddr 0.0.0.0 rport 0", True),
+        (PASSIVE, True),
         (TCP, False),
+        (TCP.replace("active", "so"), False),
+        (TCP.removesuffix(" tcptype active"), False),
         (RTCP, False),
         (PORT_0, True),  # as far as its text goes: it is prohibited, see below
         ("candidate:1 256 udp 1 192.0.2.9 5 typ host", False),
@@ -427,7 +431,11 @@ TRICKLE = "a=ice-options:trickle\r\n"
         pytest.param(OLD + TRICKLE, [], id="no candidate yet"),
         pytest.param(
             f"{OLD}{TRICKLE}a={UDP}\r\na={TCP}\r\na={MDNS}\r\n",
-            [Addition(0, "old", UDP, parse_candidate(UDP)), Addition(0, "old", MDNS, parse_candidate(MDNS))],
+            [
+                Addition(0, "old", UDP, parse_candidate(UDP)),
+                Addition(0, "old", TCP, None),
+                Addition(0, "old", MDNS, parse_candidate(MDNS)),
+            ],
             id="some, and more to come",
         ),
         pytest.param(
@@ -442,7 +450,7 @@ TRICKLE = "a=ice-options:trickle\r\n"
         ),
         pytest.param(
             f"{OLD}{TRICKLE}a={TCP}\r\na={RTCP}\r\n",
-            [],
+            [Addition(0, "old", TCP, None), Addition(0, "old", RTCP, None)],
             id="some, none of them usable, and more to come",
         ),
         pytest.param(
@@ -462,7 +470,11 @@ TRICKLE = "a=ice-options:trickle\r\n"
         ),
         pytest.param(
             f"{OLD}{TRICKLE}a=end-of-candidates\r\nm=video 9 UDP/TLS/RTP/SAVPF 0\r\n{TRICKLE}a={RTCP}\r\na={UDP}\r\n",
-            [Addition(0, "old", "", None), Addition(1, None, UDP, parse_candidate(UDP))],
+            [
+                Addition(0, "old", "", None),
+                Addition(1, None, RTCP, None),
+                Addition(1, None, UDP, parse_candidate(UDP)),
+            ],
             id="each m-line for itself",
         ),
         pytest.param(
