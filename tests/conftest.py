@@ -7,6 +7,7 @@ import contextlib
 import gc
 import os
 import socket
+import subprocess
 import sys
 import threading
 import traceback
@@ -107,6 +108,16 @@ def turn(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
         missing(request, "a TURN server", ["turnserver"])
     with coturn(getattr(request, "param", "user:secret")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def nice_python(request: pytest.FixtureRequest) -> str:
+    """A Python that has libnice: Debian's."""
+    python, probe = "/usr/bin/python3", "import gi; gi.require_version('Nice', '0.1')"
+    if not os.access(python, os.X_OK) or subprocess.run([python, "-c", probe], capture_output=True).returncode:
+        where = "sh tests/install_packages.sh installs it where apt-get may"
+        lacking(request, "libnice", f"{python} has no libnice; {where}")
+    return python
 
 
 @pytest.fixture

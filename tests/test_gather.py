@@ -42,7 +42,7 @@ def test_without_servers_there_are_the_candidates_of_this_host():
     assert header.split() == ["ms", "type", "protocol", "address", "port", "priority", "url"]
     assert {row.split()[3] for row in rows} == set(host_addresses())
     for row in rows:
-        assert re.fullmatch(r" *\d+\.\d  host   udp       \S+ + \d+ +\d+", row)
+        assert re.fullmatch(r" *\d+\.\d  host   (udp|tcp)       \S+ + \d+ +\d+", row)
     assert re.fullmatch(r' *\d+\.\d  end    the marker ""', marker)
     assert re.fullmatch(r" *\d+\.\d  null   gathering is complete", null)
     assert (empty, no_srflx) == ("", "-    no srflx candidate: no STUN server was asked")

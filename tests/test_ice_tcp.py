@@ -6,20 +6,18 @@ import asyncio
 import contextlib
 import json
 import re
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import missing
 from peers import BRISK, heard, next_event, open_peers, reached
 
 from peer import RTCPeerConnection
 from peer._candidate import parse_candidate
 from peer._framing import Deframer, framed
 
-NICE = ["/usr/bin/python3", str(Path(__file__).with_name("nice_host.py"))]
+NICE = Path(__file__).with_name("nice_host.py")
 
 
 class Front(asyncio.DatagramProtocol):
@@ -214,14 +212,6 @@ async def test_a_connection_that_breaks_is_lost_and_a_restart_makes_another():
         assert theirs == 1
 
 
-@pytest.fixture
-def nice(request: pytest.FixtureRequest) -> None:
-    """There is libnice."""
-    probe = "import gi; gi.require_version('Nice', '0.1')"
-    if not Path(NICE[0]).exists() or subprocess.run([NICE[0], "-c", probe], capture_output=True, timeout=60).returncode:
-        missing(request, "libnice", ["libnice for /usr/bin/python3"])
-
-
 class Nice:
     """libnice, see nice_host.py."""
 
@@ -247,10 +237,10 @@ class Nice:
 
 
 @contextlib.asynccontextmanager
-async def libnice(address: str) -> AsyncIterator[Nice]:
-    """Run it at an *address* of this host."""
+async def libnice(python: str, address: str) -> AsyncIterator[Nice]:
+    """Run it at an *address* of this host, with a Python that has it."""
     pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
-    process = await asyncio.create_subprocess_exec(*NICE, address, **pipes)
+    process = await asyncio.create_subprocess_exec(python, NICE, address, **pipes)
     try:
         yield Nice(process)
     finally:
@@ -259,8 +249,7 @@ async def libnice(address: str) -> AsyncIterator[Nice]:
         await process.communicate()
 
 
-@pytest.mark.usefixtures("nice")
-async def test_libnice_takes_our_connections_and_our_datagrams():
+async def test_libnice_takes_our_connections_and_our_datagrams(nice_python):
     async with open_peers(None) as (peer,):
         peer.createDataChannel("chat")
         await peer.setLocalDescription()
@@ -269,7 +258,7 @@ async def test_libnice_takes_our_connections_and_our_datagrams():
         (ufrag,), (password,) = (re.findall(f"a=ice-{name}:(.*)\r\n", text) for name in ("ufrag", "pwd"))
         ours = re.findall(r"a=(candidate:.*) ufrag .*\r\n", text)
         address = next(c.address for c in map(parse_candidate, ours) if ":" not in c.address)
-        async with libnice(address) as nice:
+        async with libnice(nice_python, address) as nice:
             their_ufrag, their_password = await nice.until("credentials")
             await nice.until("gathered")
             nice.check(ufrag, password, ours)

@@ -70,7 +70,8 @@ async def test_a_short_interruption_is_disconnected_and_restarts_nothing(network
         for host in (a, b):
             assert host.of("ice") == ["checking", "connected", "disconnected", "connected"]
             assert host.of("connection") == ["connecting", "connected", "disconnected", "connected"]
-            assert len(host.of("pair")) == 1
+            # A candidate that a check has found is told of again when it is signalled.
+            assert len(set(map(tuple, host.of("pair")))) == 1
 
 
 @pytest.mark.parametrize("side", ["a", "b"])

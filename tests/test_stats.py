@@ -151,7 +151,11 @@ async def test_a_reflexive_candidate_is_reported_with_the_server_it_came_from():
         await peer.setLocalDescription()
         await peer.gathering_complete()
         local = of_type(await peer.getStats(), "local-candidate")
-        assert {(c.candidateType, c.protocol, c.url) for c in local} == {("host", "udp", None), ("srflx", "udp", url)}
+        assert {(c.candidateType, c.protocol, c.url) for c in local} == {
+            ("host", "udp", None),
+            ("host", "tcp", None),
+            ("srflx", "udp", url),
+        }
 
 
 async def test_a_connection_without_negotiation_reports_no_transport():
