@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from peers import BRISK, heard, next_event, open_peers, reached
 
 from peer import RTCPeerConnection
