@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from served import served
+
+from examples.served import served
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
