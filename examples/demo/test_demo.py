@@ -252,6 +252,22 @@ def test_it_says_what_is_missing(script: str, sentence: str, directory: str, tmp
     demo.assert_nothing_left()
 
 
+def test_it_says_what_it_cannot_write(directory: str) -> None:
+    with started(Demo(directory, "--browser", "none", "--write", "/nowhere/both")) as demo:
+        _, complaints = demo.finish()
+    assert (demo.process.returncode, complaints) == (1, "Cannot write /nowhere/both.jsonl: No such file or directory\n")
+
+
+def test_a_reader_that_leaves_ends_it(directory: str) -> None:
+    with started(Demo(directory, "--browser", "none")) as demo:
+        demo.wait_for_line("Two Python peers")
+        assert demo.process.stdout
+        assert demo.process.stderr
+        demo.process.stdout.close()
+        assert demo.process.stderr.read() == ""
+        assert demo.process.wait(45) == 1
+
+
 def test_a_browser_that_is_not_there(directory: str) -> None:
     with started(Demo(directory, "--browser", "firefox", path="/nowhere")) as demo:
         _, complaints = demo.finish()

@@ -61,9 +61,16 @@ async def test_a_device_is_for_all_pages(open_page):
             assert await watch(example, page, name) == ["blue"] * 8
 
 
-@pytest.mark.parametrize("arguments", [["no-such-file"], ["--webcam", "/dev/no-such-device"]], ids=" ".join)
+FAILURES = {
+    "no-such-file": "[Errno 2] No such file or directory: 'no-such-file'",
+    "--webcam /dev/no-such-device": "[Errno 2] No such file or directory: '/dev/no-such-device'",
+    "--webcam --format no-such-format": "no container format 'no-such-format'",
+}
+
+
+@pytest.mark.parametrize("arguments", FAILURES)
 async def test_it_says_what_cannot_be_shown(arguments):
-    async with starting("media", *arguments) as process:
+    async with starting("media", *arguments.split()) as process:
         _, complaints = await process.communicate()
     assert process.returncode == 2
-    assert f"error: [Errno 2] No such file or directory: '{arguments[-1]}'" in complaints.decode()
+    assert complaints.decode().endswith(f"error: {FAILURES[arguments]}\n")

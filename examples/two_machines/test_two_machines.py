@@ -1,6 +1,7 @@
 """Two programs, on two hosts that are network namespaces with a virtual cable between them."""
 
 import contextlib
+import signal
 
 import pytest
 
@@ -41,6 +42,35 @@ async def test_one_leaves(network):
         output, complaints = await caller.communicate()
     assert (caller.returncode, complaints.decode()) == (1, f"{url}: the other side has left\n")
     assert output.decode().endswith("closed\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_caller_hangs_up_when_it_is_told_to(number):
+    async with (
+        running("two_machines") as listener,
+        starting("two_machines", f"{listener.url}signaling", "--times", "1000000") as caller,
+    ):
+        await Served(caller, None).line("ping 1 is back")
+        caller.send_signal(number)
+        output, complaints = await caller.communicate()
+        await listener.line("closed")
+    assert (caller.returncode, complaints.decode()) == (0, "")
+    assert output.decode().endswith("closed\n")
+
+
+FAILURES = {
+    "bogus": "error: bogus is no URL such as ws://192.168.1.2:8080/signaling",
+    "--server bogus": "error: argument --server: 'bogus' is not the URL of a STUN or TURN server",
+    "--server turn:x": "error: argument --server: 'turn:x': a TURN server needs a username and a credential",
+}
+
+
+@pytest.mark.parametrize("arguments", FAILURES)
+async def test_what_it_cannot_use_is_told_in_a_sentence(arguments):
+    async with starting("two_machines", *arguments.split()) as process:
+        _, complaints = await process.communicate()
+    assert process.returncode == 2
+    assert complaints.decode().endswith(f"{FAILURES[arguments]}\n")
 
 
 async def test_nobody_listens():
