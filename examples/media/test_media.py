@@ -28,10 +28,12 @@ async def watch(example, page, name):
 
 
 async def test_without_arguments_it_is_a_test_picture_and_a_tone(open_page):
-    async with open_page() as page, running("media", page) as example:
-        await example.open("it")
-        stripes = ["", "green blue", "red blue", "blue", "red green", "green", "red", "red green blue"]
-        assert await watch(example, page, "it") == stripes
+    async with open_page() as page:
+        async with running("media", page) as example:
+            await example.open("it")
+            stripes = ["", "green blue", "red blue", "blue", "red green", "green", "red", "red green blue"]
+            assert await watch(example, page, "it") == stripes
+        await example.until("it", "page.body.textContent.includes('closed: load the page again')")
 
 
 def film(path):

@@ -9,15 +9,19 @@ from peer import RTCPeerConnection
 
 
 async def test_pings_come_back(open_page):
-    async with open_page() as page, running("one_shot", page) as example:
-        for name in ("one", "other"):
-            await example.open(name)
-            await example.until(name, "!page.getElementById('ping').disabled")
-            for _ in range(2):
-                await example.do(name, "page.getElementById('ping').click()")
-            await example.until(name, "page.body.textContent.includes('Ping 2 has come back')")
-        await example.do("one", "page.getElementById('leave').click()")
-        await example.line("closed; 1 open")
+    closed = "page.getElementById('ping').disabled && page.body.textContent.includes('closed: load the page again')"
+    async with open_page() as page:
+        async with running("one_shot", page) as example:
+            for name in ("one", "other"):
+                await example.open(name)
+                await example.until(name, "!page.getElementById('ping').disabled")
+                for _ in range(2):
+                    await example.do(name, "page.getElementById('ping').click()")
+                await example.until(name, "page.body.textContent.includes('Ping 2 has come back')")
+            await example.do("one", "page.getElementById('leave').click()")
+            await example.line("closed; 1 open")
+            await example.until("one", closed)
+        await example.until("other", closed)  # the server has ended
 
 
 async def test_an_answer_has_all_its_candidates():
