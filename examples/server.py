@@ -3,6 +3,7 @@
 import argparse
 import functools
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -21,8 +22,16 @@ def arguments(folder: Path, description: str | None) -> argparse.ArgumentParser:
     """The arguments that all servers have: those of :func:`run`."""
     parser = argparse.ArgumentParser(prog=f"python -m examples.{folder.name}", description=description)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="0 for any that is free (default: %(default)s)")
+    parser.add_argument("--port", type=port, default=8080, help="0 for any that is free (default: %(default)s)")
     return parser
+
+
+def port(text: str) -> int:
+    """The number of a port. Raises ValueError for what is none."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError
+    return number
 
 
 def serve(folder: Path, meet: Meet, options: argparse.Namespace) -> None:
@@ -69,7 +78,11 @@ def add_signaling(app: web.Application, meet: Meet) -> None:
 
 
 def run(app: web.Application, options: argparse.Namespace) -> None:
-    """Run *app* until Ctrl-C."""
+    """Run *app* until Ctrl-C. Ends the program, with a sentence, if it cannot listen where it should."""
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    listener = socket.create_server((options.host, options.port), family=family)
+    try:
+        listener = socket.create_server((options.host, options.port), family=family)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        sys.exit(f"Cannot listen at {options.host}, port {options.port}: {reason.partition(' (while')[0]}")
     web.run_app(app, sock=listener, print=say, access_log=None, shutdown_timeout=1)

@@ -2,8 +2,8 @@
 
     from peer import RTCPeerConnection
 
-Names and behaviour are those of https://www.w3.org/TR/webrtc/; what is spelled in snake_case is Python's own. Tracks,
-transceivers and the classes for a configuration are aiortc's.
+Names and behaviour are those of https://www.w3.org/TR/webrtc/, which docstrings call webrtc-pc; what is spelled in
+snake_case is Python's own. Tracks, transceivers and the classes for a configuration (webrtc-pc 4.2) are aiortc's.
 """
 
 from aiortc import RTCConfiguration, RTCIceServer

@@ -222,10 +222,16 @@ _RELAY_PROTOCOLS: tuple[RTCIceServerTransportProtocol, ...] = ("udp", "tcp", "tl
 class RTCIceCandidate:
     """An ICE candidate, or the end of one generation of candidates when its text is empty.
 
-    Made from what a browser sends, `RTCIceCandidate(json.loads(message))`; from another candidate,
-    which is copied; or from the text alone with the m-line beside it,
-    `RTCIceCandidate("candidate:...", sdpMid="0")`. A keyword outranks the first argument. Values
-    are converted as a browser converts them, and members that it does not know are ignored.
+    Made from what a browser sends, the dictionary that its JSON makes; from another candidate,
+    which is copied; or from the text alone with the m-line beside it. A keyword outranks the first
+    argument. Values are converted as a browser converts them, and members that it does not know
+    are ignored.
+
+    >>> candidate = RTCIceCandidate("candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host", sdpMid="0")
+    >>> candidate.address, candidate.port, candidate.type
+    ('192.0.2.1', 5000, 'host')
+    >>> RTCIceCandidate(candidate.toJSON()) == candidate
+    True
 
     The value never changes, and it can be hashed, copied and pickled. A text that cannot be parsed
     is kept, with None in all that would have been read from it: RTCPeerConnection.addIceCandidate()
@@ -238,7 +244,7 @@ class RTCIceCandidate:
     TypeError is raised when sdpMid and sdpMLineIndex are both null, when relayProtocol is none of
     its three words, and when the first argument is nothing that a candidate could be read from.
 
-    See webrtc-pc 4.8.1, which has all the attributes below.
+    See webrtc-pc 4.8.1, which has all the attributes below, and RFC 8839, section 5.1, for the text.
     """
 
     __slots__ = (
@@ -274,17 +280,17 @@ class RTCIceCandidate:
     """The server that a local srflx or relay candidate came from."""
 
     foundation: str | None
-    """Equal for candidates that ICE treats alike."""
+    """Equal for candidates that ICE treats alike (RFC 8445, section 5.1.1.3)."""
     component: RTCIceComponent | None
     """None, too, for the components after the second, which have no name."""
     priority: int | None
-    """0 to 4294967295. The higher, the sooner it is tried."""
+    """0 to 4294967295 (RFC 8445, section 5.1.2). The higher, the sooner it is tried."""
     address: str | None
     """IPv4, IPv6 without brackets, or a host name."""
     protocol: RTCIceProtocol | None
     """In lower case, however it was written."""
     port: int | None
-    """0 to 65535; 9 says that an active TCP candidate has none."""
+    """0 to 65535; 9 says that an active TCP candidate has none (RFC 6544, section 4.5)."""
     type: RTCIceCandidateType | None
     """How the candidate was found."""
     tcpType: RTCIceTcpCandidateType | None

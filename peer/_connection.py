@@ -156,7 +156,7 @@ class RTCPeerConnection(EventTarget):
 
         It carries the candidates that are known, and may be set with :meth:`setLocalDescription` as it is. With
         ``{"iceRestart": True}``, or after :meth:`restartIce`, it restarts ICE. Rejects with InvalidStateError unless
-        the signaling state is stable or have-local-offer.
+        the signaling state is stable or have-local-offer, and with TypeError for options that are none.
         """
         try:
             init = {**_members(options, ("iceRestart",), "options"), **members}
@@ -196,7 +196,8 @@ class RTCPeerConnection(EventTarget):
         """Set the offer or answer of the remote side (webrtc-pc 4.4.2): a dictionary or an RTCSessionDescription.
 
         Rejects with InvalidStateError if there can be no such description now, with OperationError if it does not
-        parse, with InvalidAccessError if it does not fit, and with TypeError if it is none.
+        parse (an RTCError, which has the number of the line), with InvalidAccessError if it does not fit, and with
+        TypeError if it is none.
         """
         try:
             init = description_init(description, type, sdp)
@@ -209,7 +210,7 @@ class RTCPeerConnection(EventTarget):
     def restartIce(self) -> None:
         """Let the next offer restart ICE (webrtc-pc 4.4.2): with new credentials and candidates, over any network.
 
-        Fires negotiationneeded.
+        Fires negotiationneeded. Does nothing once closed.
 
         What the connection carries goes on over the old pair of candidates, as long as that works, until a new one is
         found. Restart when connectionState is failed, or before, when the network has changed.
@@ -231,9 +232,9 @@ class RTCPeerConnection(EventTarget):
         JSON makes, or aiortc's RTCIceCandidate. An empty text ends the candidates of the m-line it names; with no
         m-line, and with None, those of all m-lines.
 
-        Rejects with TypeError if a candidate names no m-line, InvalidStateError while there is no remote description,
-        and OperationError if no m-line or ICE generation fits, or the text does not parse. A candidate that cannot be
-        used is accepted.
+        Rejects with TypeError if a candidate names no m-line, InvalidStateError while there is no remote description
+        and once closed, and OperationError if no m-line or ICE generation fits, or the text does not parse. A candidate
+        that cannot be used is accepted.
 
         The callbacks are the deprecated form: one of them is called, and what is returned is fulfilled at once.
         """

@@ -90,6 +90,9 @@ class RTCDataChannel(aiortc.RTCDataChannel, EventTarget):  # type: ignore[misc] 
     def send(self, data: Any) -> None:
         """Send a text, or bytes: ``bytes``, ``bytearray``, ``memoryview``, whatever has a buffer (webrtc-pc 6.2).
 
+        Never waits: what is not sent yet is kept, and counts in bufferedAmount, in bytes. Who sends much must wait for
+        ``bufferedamountlow`` in between.
+
         Raises InvalidStateError unless the channel is open, and TypeError for other data and for more than the remote
         side takes.
         """

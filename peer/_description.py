@@ -45,7 +45,12 @@ _NEVER: Any = object()  # stands for a member that was not given
 
 
 class RTCSessionDescription(aiortc.RTCSessionDescription):
-    """An SDP text and its type (webrtc-pc 4.6.2): ``RTCSessionDescription({"type": "offer", "sdp": ...})`` or keywords.
+    """An SDP text and its type (webrtc-pc 4.6.2), from the dictionary that goes over the wire, or from keywords.
+
+    >>> RTCSessionDescription({"type": "rollback"}).toJSON()
+    {'type': 'rollback', 'sdp': ''}
+    >>> RTCSessionDescription(type="rollback") == RTCSessionDescription({"type": "rollback"})
+    True
 
     Immutable. aiortc's positional form, the text before the type, works too. Raises TypeError for a type that is none
     of "offer", "pranswer", "answer" and "rollback".

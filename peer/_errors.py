@@ -87,7 +87,11 @@ class OperationError(DOMException, aiortc.exceptions.OperationError):
 
 
 class RTCError(OperationError):
-    """Something that the connection rests on has failed: ``RTCError({"errorDetail": ...}, message)`` (webrtc-pc 11.1).
+    """Something that the connection rests on has failed (webrtc-pc 11.1).
+
+    >>> error = RTCError({"errorDetail": "sctp-failure", "sctpCauseCode": 12}, "the other side has aborted")
+    >>> error.name, error.message, error.sctpCauseCode
+    ('OperationError', 'the other side has aborted', 12)
 
     The other members of the dictionary are sdpLineNumber, sctpCauseCode, receivedAlert and sentAlert. Raises TypeError
     for an errorDetail that is missing or unknown.

@@ -1,14 +1,15 @@
-"""README.md and docs/ are short, true, and lead somewhere: whatever they show to be run, is run here.
+"""README.md, docs/ and the pages of examples/ are short, true, and lead somewhere: what they show is run here.
 
 A page is read from top to bottom by a reader in an empty directory. A program whose first line names a file is kept in
 that file, until a command uses it; any other program is run, and so are commands. What they print must be what the page
 shows behind them, but for numbers. The page must not show anything that its reader has not run.
 
-There are no servers of the name example.org: the reader puts another one there.
+There are no servers of the name example.org: the reader puts another one there. Nor is port 8080 always free.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import re
@@ -21,14 +22,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
-from served import served
+
+from examples.media.test_media import film
+from examples.served import served, started
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("README.md"))]
+BIN = Path(sys.executable).parent  # is ready: the Makefile need not make an environment
+MAKE = f"make -f {ROOT / 'Makefile'} BIN={BIN} -o {BIN / 'ready'}"
 SNIPPET = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page != README else "the README")
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 @dataclass
@@ -156,9 +162,7 @@ def read_all(name: str, directory: Path, instead: Mapping[str, str] | None = Non
 
 
 def test_the_first_five_minutes(tmp_path):
-    here = Path(sys.executable).parent  # is ready: the Makefile need not make an environment
-    make = f"make -f {ROOT / 'Makefile'} BIN={here} -o {here / 'ready'}"
-    with reading("README.md", tmp_path, {"make demo": f"{make} demo"}) as reader:
+    with reading("README.md", tmp_path, {"make demo": f"{MAKE} demo"}) as reader:
         reader.step()
         assert (tmp_path / "timeline.html").exists()
         assert reader.step() == "hello\n"
@@ -209,6 +213,73 @@ def test_move_from_aiortc(tmp_path):
     read_all("docs/from-aiortc.md", tmp_path)
 
 
+# The examples: that each command starts, and ends, and the programs. What the servers do is tested in their folders.
+
+DEVICE = "--webcam color=blue --format lavfi"  # FFmpeg's own: where tests run, there is no other
+
+
+def serving(reader, port=0):
+    """What the next commands of the page start: each line is a server."""
+    for line in reader.use(reader.unread.pop(0).text).splitlines():
+        command = shlex.split(line, comments=True)
+        yield served(None, *command, "--port", str(port), cwd=reader.directory, env=environment())
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("examples/chat/README.md", 1), ("examples/file_transfer/README.md", 1), ("examples/media/README.md", 4)],
+)
+async def test_an_example_of_servers(name, count, tmp_path):
+    instead = {"--webcam default:none --format avfoundation": DEVICE, "--webcam  ": f"{DEVICE}  "}
+    film(tmp_path / "film.mkv")
+    (tmp_path / "film.mkv").rename(tmp_path / "film.mp4")
+    with reading(name, tmp_path, instead) as reader:
+        servers = list(serving(reader))
+        assert len(servers) == count
+        for server in servers:
+            async with server as example, aiohttp.ClientSession() as session, session.get(example.url) as page:
+                assert "<!doctype html>" in await page.text()
+
+
+@pytest.mark.parametrize("name", ["examples/one_shot/README.md", "examples/perfect_negotiation/README.md"])
+async def test_an_example_of_a_server_and_a_program(name, tmp_path):
+    port = free_port()
+    with reading(name, tmp_path, {"8080": str(port)}) as reader:
+        (server,) = serving(reader, port)
+        async with server:
+            assert await asyncio.to_thread(reader.step)
+
+
+async def test_the_example_of_two_machines(tmp_path):
+    port = free_port()
+    instead = {"0.0.0.0": "127.0.0.1", "192.168.1.2:8080": f"127.0.0.1:{port}"}
+    with reading("examples/two_machines/README.md", tmp_path, instead) as reader:
+        (server,) = serving(reader, port)
+        async with server:
+            command = shlex.split(reader.use(reader.unread.pop(0).text), comments=True)
+            async with started(*command, cwd=tmp_path, env=environment()) as caller:
+                output, complaints = await caller.communicate()
+        shown = reader.unread.pop(0).text
+    assert (caller.returncode, complaints) == (0, b"")
+    pair = re.compile(r"(?m)^.* \((?:host|prflx)\) to .*$")  # of this host, whose addresses nobody knows
+    assert without_numbers(pair.sub("a pair", output.decode())) == without_numbers(pair.sub("a pair", shown))
+
+
+def test_the_example_of_a_timeline(tmp_path):
+    with reading("examples/demo/README.md", tmp_path, {"make demo ": f"{MAKE} demo "}) as reader:
+        reader.step()
+        assert (tmp_path / "timeline.html").exists()
+        assert reader.unread.pop(0).text.startswith("make demo-open ")  # see the last test
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent for path in (ROOT / "examples").glob("*/README.md")))
+def test_the_options_that_an_example_names_are_its_own(folder):
+    command = [sys.executable, "-m", f"examples.{folder.name}", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    for option in re.findall(r"[` ](--[a-z-]+)", (folder / "README.md").read_text()):
+        assert re.search(rf"{option}\b", told)
+
+
 # All pages
 
 
@@ -216,7 +287,7 @@ def test_each_page_has_a_test():
     tests = Path(__file__).read_text()
     for page in PAGES:
         if snippets(page):
-            assert re.search(rf"(?:reading|read_all)\(\"{page.relative_to(ROOT)}\", tmp_path", tests)
+            assert f'"{page.relative_to(ROOT)}"' in tests
 
 
 @each_page
@@ -252,7 +323,7 @@ def test_the_readme_is_read_in_a_minute():
 
 
 def test_the_index_has_all_pages():
-    pages = {page.name for page in PAGES[1:]} - {"README.md"}
+    pages = {page.name for page in PAGES if page.parent.name == "docs"} - {"README.md"}
     assert set(re.findall(r"(?m)^\| \[.*?\]\((.*?)\)", (ROOT / "docs" / "README.md").read_text())) == pages
     assert set(re.findall(r"\]\(docs/(.*?)\)", README.read_text())) == pages
 

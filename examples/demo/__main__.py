@@ -35,7 +35,11 @@ def main() -> int:
     parser.add_argument("--offer", choices=["page", "python"], default="page", help="who offers (default: page)")
     parser.add_argument("--timeout", type=float, default=20, metavar="SECONDS", help="not with --open (default: 20)")
     parser.add_argument("--write", metavar="NAME", help="write NAME.jsonl, a recording, and NAME.html, its picture")
-    return asyncio.run(until_signal(parser.parse_args()))
+    try:
+        return asyncio.run(until_signal(parser.parse_args()))
+    except BrokenPipeError:  # nobody reads on; Python would complain when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 async def until_signal(options: argparse.Namespace) -> int:
@@ -236,10 +240,13 @@ async def show(timeline: Timeline, socket: Socket) -> None:
 
 
 def write(timeline: Timeline, name: str) -> None:
-    """Write what was told to a file, as a recording, and a picture of it to another."""
+    """Write what was told to a file, as a recording, and a picture of it to another. Raises Missing if that fails."""
     recording, picture = Path(f"{name}.jsonl"), Path(f"{name}.html")
-    recording.write_text("".join(json.dumps(entry) + "\n" for entry in timeline.entries), encoding="utf-8")
-    picture.write_text(as_html(timeline.entries), encoding="utf-8")
+    try:
+        recording.write_text("".join(json.dumps(entry) + "\n" for entry in timeline.entries), encoding="utf-8")
+        picture.write_text(as_html(timeline.entries), encoding="utf-8")
+    except OSError as error:
+        raise Missing(f"Cannot write {error.filename}: {error.strerror}") from None
     print(f"{recording} has it all, {picture} a picture of it", flush=True)
 
 

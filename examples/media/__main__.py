@@ -70,7 +70,7 @@ def main() -> None:
             source = each_sees(options.file)
         else:
             source = picture_and_tone
-    except FFmpegError as error:
+    except (FFmpegError, ValueError) as error:  # the latter for a format that does not exist
         parser.error(str(error))
     add_signaling(app, lambda signaling, _: show(source, signaling))
     run(app, options)

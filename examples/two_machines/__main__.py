@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from examples.server import add_signaling, arguments, run, say
-from peer import RTCDataChannelEvent, RTCIceCandidate, RTCPeerConnection
+from peer import DOMException, RTCDataChannelEvent, RTCIceCandidate, RTCPeerConnection
 from peer.signaling import Signaling, connect, negotiate
 
 HERE = Path(__file__).parent
@@ -31,6 +32,7 @@ async def talk(pc: RTCPeerConnection, signaling: Signaling, *, polite: bool) -> 
             await pc.close()  # which ends negotiate()
 
     pc.onconnectionstatechange = changed
+    pc.onicecandidateerror = lambda event: say(f"{event.url} gives no candidate: {event.errorText}")
     try:
         await negotiate(pc, signaling, polite=polite)
     finally:
@@ -59,7 +61,10 @@ async def answer(signaling: Signaling, servers: Servers) -> None:
 
 
 async def call(url: str, servers: Servers, times: int) -> None:
-    """Raises ConnectionError if the other side leaves first."""
+    """Call who listens at *url*. Raises ConnectionError if that one leaves first."""
+    this_task = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):  # then this is cancelled, and hangs up
+        asyncio.get_running_loop().add_signal_handler(number, this_task.cancel)
     pc = RTCPeerConnection(iceServers=servers)
     events: asyncio.Queue[Any] = asyncio.Queue()
     channel = pc.createDataChannel("ping")
@@ -83,6 +88,11 @@ async def call(url: str, servers: Servers, times: int) -> None:
             await talking
 
 
+async def check(servers: Servers) -> None:
+    """Raises what a connection with such servers raises."""
+    await RTCPeerConnection(iceServers=servers).close()
+
+
 def main() -> None:
     parser = arguments(HERE, __doc__)
     parser.add_argument("url", nargs="?", help="where the other one listens: ws://its address:8080/signaling")
@@ -90,10 +100,16 @@ def main() -> None:
     parser.add_argument("--server", action="append", default=[], help="a STUN server, such as stun:stun.example.org")
     options = parser.parse_args()
     servers = [{"urls": options.server}] if options.server else []
+    try:
+        asyncio.run(check(servers))
+    except DOMException as error:
+        parser.error(f"argument --server: {error}")
     if options.url:
         try:
-            with contextlib.suppress(KeyboardInterrupt):
+            with contextlib.suppress(asyncio.CancelledError):
                 asyncio.run(call(options.url, servers, options.times))
+        except aiohttp.InvalidURL:
+            parser.error(f"{options.url} is no URL such as ws://192.168.1.2:8080/signaling")
         except (aiohttp.ClientError, ConnectionError) as error:
             sys.exit(f"{options.url}: {error}")
     else:

@@ -11,6 +11,7 @@ import pytest
 import peer
 import peer.signaling
 from peer import testing, tools
+from peer._transceiver import Sender, Transceiver
 
 MODULES = ["peer", *(module.name for module in pkgutil.walk_packages(peer.__path__, "peer."))]
 # Classes of aiortc's that are part of our interface, and explain themselves elsewhere.
@@ -107,6 +108,14 @@ def test_what_the_w3c_has_named_names_its_section(name):
             assert SECTION.search(value.__doc__), f"{name}.{member}"
 
 
+@pytest.mark.parametrize("cls", [Sender, Transceiver])
+def test_what_is_given_in_place_of_aiortcs_explains_what_it_adds(cls):
+    added = {name: value for name, value in members(cls) if inspect.isfunction(value) or isinstance(value, property)}
+    assert added
+    for name, value in added.items():
+        assert SECTION.search(value.__doc__), name
+
+
 # Public names, of functions and of what they take, that stand for numbers, and the unit these have.
 UNITS = {
     "began": "milliseconds",
@@ -141,13 +150,28 @@ def test_numbers_with_a_unit_have_it_in_the_docstring():
     assert found == UNITS.keys()
 
 
+# What fails in functions that public ones share, and the error.
+SHARED = {
+    "description_init(": "TypeError",
+    "rejected(": "TypeError",
+    "self._assert_open(": "InvalidStateError",
+    "self._chain(": "InvalidStateError",
+    "stream_ids(": "TypeError",
+}
+
+
 def test_what_raises_says_so():
-    """An error that the code of a public function raises itself is in its docstring."""
+    """An error that a public function raises itself, or by what it shares with others, is in its docstring."""
+    used = set()
     for name, value in public():
         function = value.fset or value.fget if isinstance(value, property) else inspect.unwrap(value)
         if inspect.isfunction(function):
-            for error in re.findall(r"\braise ([A-Z]\w+)\(", inspect.getsource(function)):
+            source = inspect.getsource(function)
+            shared = {call for call in SHARED if call in source and not function.__name__.startswith("_")}
+            for error in [*re.findall(r"\braise ([A-Z]\w+)\(", source), *(SHARED[call] for call in shared)]:
                 assert error.removeprefix("Argument") in value.__doc__, f"{name}: {error}"
+            used |= shared
+    assert used == SHARED.keys()
 
 
 def explained(body):

@@ -1,4 +1,10 @@
-"""A server that shows a page, as its user runs it, and the page in a real browser."""
+"""What the tests of the examples share: an example as its user runs it, and its page in a real browser.
+
+async def test_it(open_page):
+    async with open_page() as page, running("chat", page) as chat:
+        await chat.open("it")
+        await chat.until("it", "page.title === 'aiortc-peer: chat'")
+"""
 
 from __future__ import annotations
 
@@ -6,12 +12,14 @@ import asyncio
 import contextlib
 import re
 import signal
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
 
+TOP = Path(__file__).parents[1]  # from where an example is run
 PATIENCE = 20  # seconds, after which a test fails and says what it sees
 
 # The page, as the server gives it, in a frame that the test may look into: one of the same origin, whose links lead to
@@ -73,6 +81,20 @@ class Served:
     async def do(self, name, script, *args):
         """Run *script*, with `page`, the document."""
         await self._page.evaluate(f"const page = state[args[0]].contentDocument; {script}", name, *args)
+
+
+def running(name, page=None, *arguments, inside=()):
+    """Run the server of an example, with another command around it, such as one for a network."""
+    return served(page, *_command(name, "--port", "0", *arguments, inside=inside), cwd=TOP)
+
+
+def starting(name, *arguments, inside=()):
+    """Start an example, as one that may have no server."""
+    return started(*_command(name, *arguments, inside=inside), cwd=TOP)
+
+
+def _command(name, *arguments, inside):
+    return *inside, sys.executable, "-W", "error", "-m", f"examples.{name}", *arguments
 
 
 @contextlib.asynccontextmanager

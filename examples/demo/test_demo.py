@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ import pytest
 from peer.testing import Browser, Page
 from peer.tools import as_svg, as_text, parse
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 OFFERS = pytest.mark.parametrize("offer", ["page", "python"])
 
 
@@ -121,8 +122,8 @@ def check_timeline(output: str, other: str, offer: str) -> None:
 
 
 @OFFERS
-def test_a_page_in_a_browser(browser: Browser, offer: str, directory: str) -> None:
-    with started(Demo(directory, "--browser", browser.name, "--offer", offer)) as demo:
+def test_a_page_in_a_browser(peer_browser: Browser, offer: str, directory: str) -> None:
+    with started(Demo(directory, "--browser", peer_browser.name, "--offer", offer)) as demo:
         output, complaints = demo.finish()
     assert (demo.process.returncode, complaints) == (0, ""), output
     check_timeline(output, "page", offer)
@@ -159,9 +160,9 @@ def test_without_a_browser_it_runs_two_python_peers(directory: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("processes", [2, 5])  # while the browser starts: its first process, and some of its children
 def test_a_signal_leaves_nothing_behind(
-    browser: Browser, number: signal.Signals, processes: int, directory: str
+    peer_browser: Browser, number: signal.Signals, processes: int, directory: str
 ) -> None:
-    with started(Demo(directory, "--browser", browser.name)) as demo:
+    with started(Demo(directory, "--browser", peer_browser.name)) as demo:
         demo.wait_for_line("opens http")
         demo.wait_for_processes(processes)
         demo.process.send_signal(number)
@@ -170,8 +171,8 @@ def test_a_signal_leaves_nothing_behind(
     demo.assert_nothing_left()
 
 
-def test_a_signal_in_the_middle_of_the_conversation(browser: Browser, directory: str) -> None:
-    with started(Demo(directory, "--browser", browser.name)) as demo:
+def test_a_signal_in_the_middle_of_the_conversation(peer_browser: Browser, directory: str) -> None:
+    with started(Demo(directory, "--browser", peer_browser.name)) as demo:
         demo.wait_for_line("event$")
         demo.process.send_signal(signal.SIGTERM)
         time.sleep(0.05)
@@ -181,14 +182,14 @@ def test_a_signal_in_the_middle_of_the_conversation(browser: Browser, directory:
     demo.assert_nothing_left()
 
 
-def test_open_waits_for_the_users_browser(browser: Browser, directory: str) -> None:
+def test_open_waits_for_the_users_browser(peer_browser: Browser, directory: str) -> None:
     """Two visits, then Ctrl-C. The user's browser is the demo's launcher, run from outside."""
     with started(Demo(directory, "--open", "--timeout", "0")) as demo:
         address = demo.wait_for_line("^Open ").split()[1]
         for _ in range(2):
             show = "import asyncio, sys; from examples.demo.browser import browse; "
             show += "asyncio.run(asyncio.wait_for(browse(sys.argv[1], sys.argv[2]), 45))"
-            visit = [sys.executable, "-c", show, browser.name, address]
+            visit = [sys.executable, "-c", show, peer_browser.name, address]
             with subprocess.Popen(visit, cwd=ROOT, stderr=subprocess.DEVNULL) as visitor:
                 demo.wait_for_line("^page to Python: Hello from")
                 visitor.send_signal(signal.SIGINT)
@@ -218,13 +219,16 @@ return {
 """
 
 
-async def test_its_page_shows_the_timeline_and_draws_it(page: Page, directory: str) -> None:
-    with started(Demo(directory, "--open", "--timeout", "0")) as demo:
-        address = await asyncio.to_thread(demo.wait_for_line, "^Open ")
-        html = (ROOT / "examples" / "demo" / "page.html").read_text(encoding="utf-8")
-        shown = await page.evaluate(SHOW, html.replace("${location.host}", address.split("/")[2]))
-        demo.process.send_signal(signal.SIGINT)
-        output, _ = await asyncio.to_thread(demo.finish)
+async def test_its_page_shows_the_timeline_and_draws_it(
+    open_page: Callable[[], AbstractAsyncContextManager[Page]], directory: str
+) -> None:
+    async with open_page() as page:
+        with started(Demo(directory, "--open", "--timeout", "0")) as demo:
+            address = await asyncio.to_thread(demo.wait_for_line, "^Open ")
+            html = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+            shown = await page.evaluate(SHOW, html.replace("${location.host}", address.split("/")[2]))
+            demo.process.send_signal(signal.SIGINT)
+            output, _ = await asyncio.to_thread(demo.finish)
     assert {line.strip() for line in shown["lines"].splitlines()} <= {line.strip() for line in output.splitlines()}
     assert {"page", "Python", "candidates", "offer sent", "answer sent", "open demo"} <= set(shown["labels"])
 
@@ -246,6 +250,22 @@ def test_it_says_what_is_missing(script: str, sentence: str, directory: str, tmp
     assert demo.process.returncode == 1
     assert re.fullmatch(sentence, complaints.strip())
     demo.assert_nothing_left()
+
+
+def test_it_says_what_it_cannot_write(directory: str) -> None:
+    with started(Demo(directory, "--browser", "none", "--write", "/nowhere/both")) as demo:
+        _, complaints = demo.finish()
+    assert (demo.process.returncode, complaints) == (1, "Cannot write /nowhere/both.jsonl: No such file or directory\n")
+
+
+def test_a_reader_that_leaves_ends_it(directory: str) -> None:
+    with started(Demo(directory, "--browser", "none")) as demo:
+        demo.wait_for_line("Two Python peers")
+        assert demo.process.stdout
+        assert demo.process.stderr
+        demo.process.stdout.close()
+        assert demo.process.stderr.read() == ""
+        assert demo.process.wait(45) == 1
 
 
 def test_a_browser_that_is_not_there(directory: str) -> None:
