@@ -11,6 +11,7 @@ an aioice connection that does these things as the RFCs describe them:
 - Failure is declared when both sides have ended their candidates and all pairs have failed, and not before the PAC
   timer has run out, since the remote side may reach us where we cannot reach it (RFC 8863). A side without candidates
   of its own need not wait. A check is given up after 31.5 s, where aioice takes twice as long.
+- Channels of a relay are bound again before the permission that comes with them ends, where aioice waits longer.
 - Consent that is not answered is told at once, and consent that is lost closes nothing (see _consent.py).
 
 - What the network sends is looked at before aioice sees it: anybody can send to a socket. What has no effect is
@@ -23,10 +24,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
+import math
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any, NamedTuple
 
 import aioice
@@ -51,11 +53,16 @@ _UNLISTED = {
         "StunProtocol",
         "get_host_addresses",
         "get_or_create_mdns_protocol",
-        "relayed_candidate",
     ),
     mdns: ("is_mdns_hostname",),
     stun: ("Transaction", "TransactionFailed", "TransactionTimeout"),
-    turn: ("TurnTransport",),
+    turn: (
+        "DEFAULT_ALLOCATION_LIFETIME",
+        "TurnClientMixin",
+        "TurnClientTcpProtocol",
+        "TurnClientUdpProtocol",
+        "TurnTransport",
+    ),
 }
 require("aioice", _UNLISTED)
 require(
@@ -98,7 +105,8 @@ require(
         ),
         ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
         ice.StunProtocol: ("datagram_received", "request", "send_stun", "transactions"),
-        turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol"),
+        turn.TurnClientMixin: ("channel_bind", "channel_refresh_at", "channel_to_peer", "datagram_received"),
+        turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol", "_connect"),
     },
 )
 
@@ -109,6 +117,7 @@ RETRANSMISSIONS = 5  # of a check
 CHECK_SECONDS = 31.5  # which takes so long, less than the PAC timer
 CONSENT_CHECKS = 8  # under way at once: more than are sent before consent expires
 RECEIVE_BUFFER = 1 << 18  # bytes that may wait at a socket while Python is busy
+REBIND_SECONDS = 240  # a channel lasts 600 s, the permission that comes with it 300 s (RFC 8656, sections 9 and 12)
 ROLE_CONFLICT = 487  # RFC 8445, section 7.3.1.1
 
 _UNCHECKED = (ice.CandidatePair.State.WAITING, ice.CandidatePair.State.FROZEN)
@@ -261,6 +270,40 @@ class _Refusal(stun.Message):
         return with_unknown_attributes(super().__bytes__(), self._unknown)
 
 
+class _TurnClient(turn.TurnClientMixin):
+    """Looks at what a TURN server sends before aioice does, which raises on some; and binds a channel once at a time.
+
+    aioice would bind it again with each packet, until the server has answered the first.
+    """
+
+    socket: Socket  # set before anything is received
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        """Asyncio calls this with each datagram, and aioice with each message of a stream."""
+        assert isinstance(data, bytes)
+        if int.from_bytes(data[:2], "big") in self.channel_to_peer or _is_message(data):
+            super().datagram_received(data, addr)
+        else:
+            self.socket.discard()
+
+    async def channel_bind(self, channel_number: int, addr: tuple[str, int]) -> None:
+        """Aioice calls this before it sends, if there is no channel, or it is time."""
+        self.channel_refresh_at[channel_number] = math.inf  # until then; aioice knows when, afterwards
+        try:
+            await super().channel_bind(channel_number, addr)
+        except BaseException:
+            self.channel_refresh_at[channel_number] = 0.0  # with the next packet
+            raise
+
+
+class _TurnOverUdp(_TurnClient, turn.TurnClientUdpProtocol):
+    """A TURN client."""
+
+
+class _TurnOverTcp(_TurnClient, turn.TurnClientTcpProtocol):
+    """A TURN client over TCP or TLS."""
+
+
 class _Nowhere:
     """A queue that keeps nothing."""
 
@@ -349,25 +392,25 @@ class Generation(aioice.Connection):
         transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: Socket(self), local_addr=(address, 0)
         )
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)
         return protocol, *transport.get_extra_info("sockname")[:2]
 
     async def allocate(self, server: IceServer, address: str) -> tuple[Socket, aioice.Candidate]:
-        """Allocate a relayed address at the TURN server that has this *address*."""
+        """Allocate a relayed address at the TURN server that has this *address*.
+
+        The candidate has no foundation and no priority yet.
+        """
         if server.scheme == "turns" and server.transport == "udp":
             raise NotSupportedError("TURN over DTLS is not supported: the server is not asked")
         by_name = server.transport == "tcp"  # which may have several addresses to try; and a certificate is for a name
         allocated = Socket(self)
-        candidate, _ = await ice.relayed_candidate(
-            component=1,
-            hide_related_address=self.relay_only,
-            protocol_factory=lambda: allocated,
-            turn_server=(server.host if by_name else address, server.port),
-            turn_username=server.username,
-            turn_password=server.credential,
-            turn_ssl=server.scheme == "turns",
-            turn_transport=server.transport,
-        )
+        relay = await _turn_transport(server, server.host if by_name else address, allocated)
+        host, port = relay.get_extra_info("sockname")
+        # The related address must not tell what the policy hides (RFC 9429, section 3.5.3; RFC 8839, section 5.1).
+        nowhere = "::" if ":" in host else "0.0.0.0"
+        related = (nowhere, 9) if self.relay_only else relay.get_extra_info("related_address")
+        candidate = aioice.Candidate("", 1, "udp", 0, host, port, "relay", *related)
+        allocated.local_candidate = candidate
         return allocated, candidate
 
     def publish(
@@ -745,6 +788,36 @@ class Generation(aioice.Connection):
 def host_addresses() -> list[str]:
     """The addresses of this host, but for those of the loopback interface and IPv6 addresses with a zone."""
     return ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
+
+
+async def _turn_transport(server: IceServer, host: str, socket: Socket) -> turn.TurnTransport:
+    """Allocate a relayed address for *socket* at the TURN server *host*: aioice's transport for it."""
+    loop = asyncio.get_running_loop()
+    place = host, server.port
+    kind = _TurnOverTcp if server.transport == "tcp" else _TurnOverUdp
+    client = kind(place, server.username, server.credential, turn.DEFAULT_ALLOCATION_LIFETIME, REBIND_SECONDS)
+    client.socket = socket
+    way: asyncio.BaseTransport
+    if isinstance(client, _TurnOverTcp):
+        way, _ = await loop.create_connection(lambda: client, *place, ssl=server.scheme == "turns" or None)
+    else:
+        way, _ = await loop.create_datagram_endpoint(lambda: client, remote_addr=place)
+        way.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)
+    transport = turn.TurnTransport(client)
+    try:
+        await transport._connect(socket)
+    except BaseException:
+        way.close()
+        raise
+    return transport
+
+
+def _is_message(data: bytes) -> bool:
+    try:
+        stun.parse_message(data)
+    except (ValueError, struct.error):
+        return False
+    return True
 
 
 async def reflexive_address(socket: Socket, address: str, port: int) -> tuple[str, int]:
