@@ -395,16 +395,19 @@ class Generation(aioice.Connection):
         transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)
         return protocol, *transport.get_extra_info("sockname")[:2]
 
-    async def allocate(self, server: IceServer, address: str) -> tuple[Socket, aioice.Candidate]:
+    async def allocate(
+        self, server: IceServer, address: str, asking: Callable[[tuple[str, int]], None]
+    ) -> tuple[Socket, aioice.Candidate]:
         """Allocate a relayed address at the TURN server that has this *address*.
 
-        The candidate has no foundation and no priority yet.
+        *asking* is called with our address and port before the server is asked from there. The candidate has no
+        foundation and no priority yet.
         """
         if server.scheme == "turns" and server.transport == "udp":
             raise NotSupportedError("TURN over DTLS is not supported: the server is not asked")
         by_name = server.transport == "tcp"  # which may have several addresses to try; and a certificate is for a name
         allocated = Socket(self)
-        relay = await _turn_transport(server, server.host if by_name else address, allocated)
+        relay = await _turn_transport(server, server.host if by_name else address, allocated, asking)
         host, port = relay.get_extra_info("sockname")
         # The related address must not tell what the policy hides (RFC 9429, section 3.5.3; RFC 8839, section 5.1).
         nowhere = "::" if ":" in host else "0.0.0.0"
@@ -790,7 +793,9 @@ def host_addresses() -> list[str]:
     return ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
 
 
-async def _turn_transport(server: IceServer, host: str, socket: Socket) -> turn.TurnTransport:
+async def _turn_transport(
+    server: IceServer, host: str, socket: Socket, asking: Callable[[tuple[str, int]], None]
+) -> turn.TurnTransport:
     """Allocate a relayed address for *socket* at the TURN server *host*: aioice's transport for it."""
     loop = asyncio.get_running_loop()
     place = host, server.port
@@ -804,6 +809,7 @@ async def _turn_transport(server: IceServer, host: str, socket: Socket) -> turn.
         way, _ = await loop.create_datagram_endpoint(lambda: client, remote_addr=place)
         way.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)
     transport = turn.TurnTransport(client)
+    asking(way.get_extra_info("sockname")[:2])
     try:
         await transport._connect(socket)
     except BaseException:
