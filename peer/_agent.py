@@ -41,6 +41,7 @@ from ._promise import Promise
 from ._states import ice_transport_state
 from ._timing import Timing
 
+MAX_DATAGRAMS = 256  # that wait for recv(): nobody receives before a pair is nominated
 MAX_GENERATIONS = 4  # that wait for a pair, and that linger, however fast one restart follows another
 NO_ADDRESS_YET = aioice.Candidate("0", 1, "udp", 0, "0.0.0.0", 9, "host")
 
@@ -65,6 +66,7 @@ class Agent:
     ) -> None:
         self.slots = IceTransportSlots()  # what users see; the connection's tasks change it
         self.state = "new"  # an RTCIceTransportState; changes with what the generations tell
+        self.datagrams_discarded = 0  # grows; those of all generations
         # aiortc sets these three, to no effect: credentials come from descriptions, see expect_offer().
         self.remote_username: str | None = None
         self.remote_password: str | None = None
@@ -370,9 +372,16 @@ class Agent:
 
     def datagram_received(self, data: bytes) -> None:
         """See Observer."""
+        if len(self._datagrams) >= MAX_DATAGRAMS:
+            self.datagrams_discarded += 1
+            return
         self._datagrams.append(data)
         if self._receivers:
             self._wake_receivers()
+
+    def datagram_discarded(self) -> None:
+        """See Observer."""
+        self.datagrams_discarded += 1
 
     def _wake_receivers(self) -> None:
         for arrival in self._receivers:

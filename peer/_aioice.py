@@ -11,9 +11,12 @@ an aioice connection that does these things as the RFCs describe them:
 - Failure is declared when both sides have ended their candidates and all pairs have failed, and not before the PAC
   timer has run out, since the remote side may reach us where we cannot reach it (RFC 8863). A side without candidates
   of its own need not wait. A check is given up after 31.5 s, where aioice takes twice as long.
+- Channels of a relay are bound again before the permission that comes with them ends, where aioice waits longer.
 - Consent that is not answered is told at once, and consent that is lost closes nothing (see _consent.py).
 - A remote candidate that takes TCP connections is checked from each active one of ours (RFC 6544), over a connection
   that the check makes. To aioice each is a socket of its own.
+- What the network sends is looked at before aioice sees it: anybody can send to a socket. What has no effect is
+  discarded, and counted.
 
 It tells an ``Observer`` what happened; some of it from inside the observer's own calls.
 """
@@ -22,10 +25,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
+import math
+import struct
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from socket import SO_RCVBUF, SOL_SOCKET
+from typing import Any, NamedTuple
 
 import aioice
 from aioice import ice, mdns, stun, turn
@@ -37,6 +42,7 @@ from ._errors import NotSupportedError
 from ._facts import UNREACHABLE, CheckedPair, LocalCandidate, Observer, SelectedPair, Traffic
 from ._priorities import priority, tcp_preference
 from ._stream import Stream
+from ._stun import CARRIED, unknown_attributes, with_unknown_attributes
 from ._timers import Timers
 from ._timing import Timing
 from ._upstream import require
@@ -50,11 +56,16 @@ _UNLISTED = {
         "StunProtocol",
         "get_host_addresses",
         "get_or_create_mdns_protocol",
-        "relayed_candidate",
     ),
     mdns: ("is_mdns_hostname",),
-    stun: ("TransactionFailed", "TransactionTimeout"),
-    turn: ("TurnTransport",),
+    stun: ("Transaction", "TransactionFailed", "TransactionTimeout"),
+    turn: (
+        "DEFAULT_ALLOCATION_LIFETIME",
+        "TurnClientMixin",
+        "TurnClientTcpProtocol",
+        "TurnClientUdpProtocol",
+        "TurnTransport",
+    ),
 }
 require("aioice", _UNLISTED)
 require(
@@ -83,19 +94,23 @@ require(
             "_remote_candidates_resolving",
             "_tie_breaker",
             "_transport_policy",
+            "_valid_username",
             # Not underscored, but not documented either.
             "build_request",
             "check_incoming",
             "check_start_task",
             "data_received",
             "protocol_lost",
+            "request_received",
+            "respond_error",
             "sort_check_list",
             "switch_role",
         ),
         aioice.Candidate: ("_network_host",),
         ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
-        ice.StunProtocol: ("datagram_received", "receiver", "request", "send_stun", "transactions"),
-        turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol"),
+        ice.StunProtocol: ("datagram_received", "request", "send_stun", "transactions"),
+        turn.TurnClientMixin: ("channel_bind", "channel_refresh_at", "channel_to_peer", "datagram_received"),
+        turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol", "_connect"),
     },
 )
 
@@ -106,26 +121,79 @@ RETRANSMISSIONS = 5  # of a check
 CHECK_SECONDS = 31.5  # which takes so long, less than the PAC timer
 CONSENT_CHECKS = 8  # under way at once: more than are sent before consent expires
 RECEIVE_BUFFER = 1 << 18  # bytes that may wait at a socket while Python is busy
+REBIND_SECONDS = 240  # a channel lasts 600 s, the permission that comes with it 300 s (RFC 8656, sections 9 and 12)
+ROLE_CONFLICT = 487  # RFC 8445, section 7.3.1.1
 
 _UNCHECKED = (ice.CandidatePair.State.WAITING, ice.CandidatePair.State.FROZEN)
 
 
 class Socket(ice.StunProtocol):
-    """A socket that counts, and that gives a transaction up when RFC 8489, section 6.2.1, would have."""
+    """A socket that counts, and that gives a transaction up when RFC 8489, section 6.2.1, would have.
+
+    Anybody can send to it. Of what arrives, it takes
+
+    - packets (DTLS, RTP, RTCP) from where a check went to, or an authentic one came from: nobody else can have a pair;
+    - requests, which the generation answers, with an error if they are not authentic;
+    - responses to requests under way, from where the request went to, and authentic if the request was.
+
+    All else is discarded.
+    """
+
+    transactions: dict[bytes, _Transaction | _ConsentCheck]  # type: ignore[assignment]
 
     def __init__(self, generation: Generation) -> None:
         super().__init__(generation)
-        self.traffic: defaultdict[tuple[str, int], Traffic] = defaultdict(Traffic)  # by where it went to; grows
+        self.generation = generation
+        # By where checks went to or came from; grows. Those who sent requests fill it to MAX_CANDIDATES at most.
+        self.traffic: defaultdict[tuple[str, int], Traffic] = defaultdict(Traffic)
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Asyncio calls this with each datagram."""
-        if not isinstance(data, bytes) or data[:1] <= b"\x03":  # STUN (RFC 7983, section 7), or nothing
-            super().datagram_received(data, addr)
-            return
-        traffic = self.traffic.get((addr[0], addr[1]))
-        if traffic is not None:
-            traffic.received(data)
-        self.receiver.data_received(data, 1)
+        assert isinstance(data, bytes)
+        addr = addr[0], addr[1]
+        if data[:1] in CARRIED:
+            traffic = self.traffic.get(addr)
+            if traffic is not None:
+                traffic.received(data)
+                self.generation.data_received(data, 1)
+                return
+        else:
+            unknown = unknown_attributes(data)
+            if unknown is not None and self._message_received(data, addr, unknown):
+                return
+        self.discard()
+
+    def _message_received(self, data: bytes, addr: tuple[str, int], unknown: list[int]) -> bool:
+        """Heed a STUN message with these *unknown* attributes; returns whether it was heeded, or answered."""
+        try:
+            message = stun.parse_message(data)
+        except (ValueError, struct.error):
+            return False
+        logger.debug("%s %s < %s %s", self.generation, self, addr, message)
+        if message.message_class is stun.Class.REQUEST:
+            return self.generation.heed_request(message, addr, self, unknown)
+        asked = self.transactions.get(message.transaction_id)
+        if message.message_class is stun.Class.INDICATION or asked is None or unknown:
+            return False
+        if not asked.question.is_answered_by(message, addr):
+            return False
+        asked.response_received(message, addr)
+        return True
+
+    def discard(self) -> None:
+        """A datagram has no effect."""
+        self.generation.observer.datagram_discarded()
+
+    def send_stun(self, message: stun.Message, addr: tuple[str, int]) -> None:
+        """Send *message*. All answers are counted: a request that is not authentic is as good as discarded."""
+        if message.message_class is stun.Class.RESPONSE or message.error_code == ROLE_CONFLICT:
+            if addr in self.traffic or len(self.traffic) < MAX_CANDIDATES:
+                self.traffic[addr].requests_received += 1
+            else:
+                self.discard()
+        elif message.message_class is stun.Class.ERROR:
+            self.discard()
+        super().send_stun(message, addr)
 
     async def request(
         self,
@@ -135,12 +203,46 @@ class Socket(ice.StunProtocol):
         retransmissions: int | None = None,
     ) -> tuple[stun.Message, tuple[str, int]]:
         """Send *request*, and again until it is answered."""
-        clock, traffic = asyncio.get_running_loop().time, self.traffic[addr]
+        clock = asyncio.get_running_loop().time
+        traffic = Traffic() if integrity_key is None else self.traffic[addr]  # to a STUN server belongs to no pair
         traffic.requests_sent += 1
         sent = clock()
-        response = await super().request(request, addr, integrity_key, retransmissions or RETRANSMISSIONS)
+        if integrity_key is not None:
+            request.add_message_integrity(integrity_key)
+        transaction = _Transaction(request, _Question(addr, integrity_key), self, retransmissions or RETRANSMISSIONS)
+        self.transactions[request.transaction_id] = transaction
+        try:
+            response = await transaction.run()
+        finally:
+            del self.transactions[request.transaction_id]
         traffic.answered(clock() - sent)
         return response
+
+
+class _Question(NamedTuple):
+    """What a request tells of its answer."""
+
+    address: tuple[str, int]  # where it went to
+    key: bytes | None  # which signs it and its answer
+
+    def is_answered_by(self, message: stun.Message, address: tuple[str, int]) -> bool:
+        """Whether *message*, from *address*, is an answer.
+
+        A response from elsewhere is none (RFC 8445, section 7.2.5.2.1, RFC 7675, section 5.1): the pair fails when the
+        right one does not come. So is an error without a code. Errors that are not signed are none, either: anybody
+        could end a check, or turn our role round.
+        """
+        if address != self.address or (message.message_class is stun.Class.ERROR and message.error_code is None):
+            return False
+        return self.key is None or message.check_message_integrity(self.key)
+
+
+class _Transaction(stun.Transaction):
+    """A transaction that only its answer ends."""
+
+    def __init__(self, request: stun.Message, question: _Question, socket: Socket, retransmissions: int) -> None:
+        super().__init__(request, question.address, socket, retransmissions)
+        self.question = question
 
 
 class ActiveSocket(Socket):
@@ -190,18 +292,64 @@ class ActiveSocket(Socket):
 class _ConsentCheck:
     """A transaction that is sent once and waits for its answer as long as its socket knows it."""
 
-    def __init__(self, key: bytes, traffic: Traffic, answered: Callable[[], None]) -> None:
-        self._key = key
+    def __init__(self, question: _Question, traffic: Traffic, answered: Callable[[], None]) -> None:
+        self.question = question
         self._traffic = traffic
         self._answered = answered
         self._sent = asyncio.get_running_loop().time()
         traffic.consent_requests_sent += 1
 
     def response_received(self, message: stun.Message, addr: tuple[str, int]) -> None:
-        """The socket calls this with whatever answers."""
-        if message.message_class == stun.Class.RESPONSE and message.check_message_integrity(self._key):
+        """The socket calls this with what answers."""
+        if message.message_class is stun.Class.RESPONSE:
             self._traffic.answered(asyncio.get_running_loop().time() - self._sent)
             self._answered()
+
+
+class _Refusal(stun.Message):
+    """An error response because of attributes that are not known, which aioice cannot write."""
+
+    def __init__(self, request: stun.Message, unknown: Sequence[int]) -> None:
+        super().__init__(request.message_method, stun.Class.ERROR, request.transaction_id)
+        self.attributes["ERROR-CODE"] = (420, "Unknown Attribute")
+        self._unknown = unknown
+
+    def __bytes__(self) -> bytes:
+        return with_unknown_attributes(super().__bytes__(), self._unknown)
+
+
+class _TurnClient(turn.TurnClientMixin):
+    """Looks at what a TURN server sends before aioice does, which raises on some; and binds a channel once at a time.
+
+    aioice would bind it again with each packet, until the server has answered the first.
+    """
+
+    socket: Socket  # set before anything is received
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        """Asyncio calls this with each datagram, and aioice with each message of a stream."""
+        assert isinstance(data, bytes)
+        if int.from_bytes(data[:2], "big") in self.channel_to_peer or _is_message(data):
+            super().datagram_received(data, addr)
+        else:
+            self.socket.discard()
+
+    async def channel_bind(self, channel_number: int, addr: tuple[str, int]) -> None:
+        """Aioice calls this before it sends, if there is no channel, or it is time."""
+        self.channel_refresh_at[channel_number] = math.inf  # until then; aioice knows when, afterwards
+        try:
+            await super().channel_bind(channel_number, addr)
+        except BaseException:
+            self.channel_refresh_at[channel_number] = 0.0  # with the next packet
+            raise
+
+
+class _TurnOverUdp(_TurnClient, turn.TurnClientUdpProtocol):
+    """A TURN client."""
+
+
+class _TurnOverTcp(_TurnClient, turn.TurnClientTcpProtocol):
+    """A TURN client over TCP or TLS."""
 
 
 class _Nowhere:
@@ -264,7 +412,7 @@ class Generation(aioice.Connection):
             expired=self._lose_pair,
         )
         # The consent checks under way, oldest first: where they were sent, and their transaction.
-        self._consent_checks: list[tuple[ice.StunProtocol, bytes]] = []
+        self._consent_checks: list[tuple[Socket, bytes]] = []
         # "check" while there is something to check, "patience" (the PAC timer), and "silence": see add_silent().
         self._timers = Timers()
         self._work: set[asyncio.Task[None]] = set()  # see spawn()
@@ -294,25 +442,28 @@ class Generation(aioice.Connection):
         transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: Socket(self), local_addr=(address, 0)
         )
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)
         return protocol, *transport.get_extra_info("sockname")[:2]
 
-    async def allocate(self, server: IceServer, address: str) -> tuple[Socket, aioice.Candidate]:
-        """Allocate a relayed address at the TURN server that has this *address*."""
+    async def allocate(
+        self, server: IceServer, address: str, asking: Callable[[tuple[str, int]], None]
+    ) -> tuple[Socket, aioice.Candidate]:
+        """Allocate a relayed address at the TURN server that has this *address*.
+
+        *asking* is called with our address and port before the server is asked from there. The candidate has no
+        foundation and no priority yet.
+        """
         if server.scheme == "turns" and server.transport == "udp":
             raise NotSupportedError("TURN over DTLS is not supported: the server is not asked")
         by_name = server.transport == "tcp"  # which may have several addresses to try; and a certificate is for a name
         allocated = Socket(self)
-        candidate, _ = await ice.relayed_candidate(
-            component=1,
-            hide_related_address=self.relay_only,
-            protocol_factory=lambda: allocated,
-            turn_server=(server.host if by_name else address, server.port),
-            turn_username=server.username,
-            turn_password=server.credential,
-            turn_ssl=server.scheme == "turns",
-            turn_transport=server.transport,
-        )
+        relay = await _turn_transport(server, server.host if by_name else address, allocated, asking)
+        host, port = relay.get_extra_info("sockname")
+        # The related address must not tell what the policy hides (RFC 9429, section 3.5.3; RFC 8839, section 5.1).
+        nowhere = "::" if ":" in host else "0.0.0.0"
+        related = (nowhere, 9) if self.relay_only else relay.get_extra_info("related_address")
+        candidate = aioice.Candidate("", 1, "udp", 0, host, port, "relay", *related)
+        allocated.local_candidate = candidate
         return allocated, candidate
 
     def publish(
@@ -564,10 +715,11 @@ class Generation(aioice.Connection):
         key = self.remote_password.encode()
         request = self.build_request(self.pair, nominate=False)
         request.add_message_integrity(key)
-        socket = self.pair.protocol
-        check = _ConsentCheck(key, _traffic(self.pair), self._consent.answered)
+        socket = _socket(self.pair)
+        question = _Question(self.pair.remote_addr, key)
+        check = _ConsentCheck(question, _traffic(self.pair), self._consent.answered)
         self._consent_checks.append((socket, request.transaction_id))
-        socket.transactions[request.transaction_id] = check  # type: ignore[assignment]
+        socket.transactions[request.transaction_id] = check
         socket.send_stun(request, self.pair.remote_addr)
         if len(self._consent_checks) > CONSENT_CHECKS:
             asked, identifier = self._consent_checks.pop(0)
@@ -640,6 +792,35 @@ class Generation(aioice.Connection):
 
     # What the sockets receive
 
+    def heed_request(
+        self, message: stun.Message, address: tuple[str, int], socket: Socket, unknown: Sequence[int]
+    ) -> bool:
+        """Answer a request with these *unknown* attributes; returns False if there is no answer any more."""
+        if self._closing:
+            return False
+        if unknown and self._is_authentic(message):
+            response = _Refusal(message, unknown)
+            response.add_message_integrity(self.local_password.encode())
+            socket.send_stun(response, address)
+        elif "PRIORITY" not in message.attributes:
+            self.respond_error(message, address, socket, (400, "Bad Request"))
+        else:
+            self.request_received(message, address, socket)
+        return True
+
+    def _is_authentic(self, message: stun.Message) -> bool:
+        username = message.attributes.get("USERNAME", "")
+        return self._valid_username(username) and message.check_message_integrity(self.local_password.encode())
+
+    def respond_error(
+        self, request: stun.Message, addr: tuple[str, int], protocol: ice.StunProtocol, error_code: tuple[int, str]
+    ) -> None:
+        """Aioice calls this to refuse a request. Over a relay only who has the password costs a channel."""
+        if isinstance(protocol.transport, turn.TurnTransport) and error_code[0] != ROLE_CONFLICT:
+            self.observer.datagram_discarded()
+        else:
+            super().respond_error(request, addr, protocol, error_code)
+
     def data_received(self, data: bytes, component: int) -> None:
         """Aioice calls this with each datagram that is no STUN message."""
         self.observer.datagram_received(data)
@@ -694,6 +875,39 @@ def host_addresses() -> list[str]:
     return ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
 
 
+async def _turn_transport(
+    server: IceServer, host: str, socket: Socket, asking: Callable[[tuple[str, int]], None]
+) -> turn.TurnTransport:
+    """Allocate a relayed address for *socket* at the TURN server *host*: aioice's transport for it."""
+    loop = asyncio.get_running_loop()
+    place = host, server.port
+    kind = _TurnOverTcp if server.transport == "tcp" else _TurnOverUdp
+    client = kind(place, server.username, server.credential, turn.DEFAULT_ALLOCATION_LIFETIME, REBIND_SECONDS)
+    client.socket = socket
+    way: asyncio.BaseTransport
+    if isinstance(client, _TurnOverTcp):
+        way, _ = await loop.create_connection(lambda: client, *place, ssl=server.scheme == "turns" or None)
+    else:
+        way, _ = await loop.create_datagram_endpoint(lambda: client, remote_addr=place)
+        way.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)
+    transport = turn.TurnTransport(client)
+    asking(way.get_extra_info("sockname")[:2])
+    try:
+        await transport._connect(socket)
+    except BaseException:
+        way.close()
+        raise
+    return transport
+
+
+def _is_message(data: bytes) -> bool:
+    try:
+        stun.parse_message(data)
+    except (ValueError, struct.error):
+        return False
+    return True
+
+
 async def reflexive_address(socket: Socket, address: str, port: int) -> tuple[str, int]:
     """Ask a STUN server how it sees *socket*."""
     request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
@@ -705,16 +919,20 @@ async def reflexive_address(socket: Socket, address: str, port: int) -> tuple[st
 def failure(error: Exception, seconds: float) -> tuple[int, str]:
     """A code and a text for *error*, with which a server failed that had so many *seconds* to answer."""
     if isinstance(error, stun.TransactionFailed):
-        code, text = error.response.attributes["ERROR-CODE"]
+        code, text = error.response.attributes.get("ERROR-CODE", (UNREACHABLE, "the server refused without a reason"))
         return code, text
     if isinstance(error, TimeoutError | stun.TransactionTimeout):
         return UNREACHABLE, f"the server did not answer within {seconds:g} s"
     return UNREACHABLE, str(error) or type(error).__name__
 
 
-def _traffic(pair: ice.CandidatePair) -> Traffic:
+def _socket(pair: ice.CandidatePair) -> Socket:
     assert isinstance(pair.protocol, Socket)
-    return pair.protocol.traffic[pair.remote_addr]
+    return pair.protocol
+
+
+def _traffic(pair: ice.CandidatePair) -> Traffic:
+    return _socket(pair).traffic[pair.remote_addr]
 
 
 def _attribute(candidate: aioice.Candidate) -> CandidateAttribute:

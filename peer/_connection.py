@@ -411,7 +411,8 @@ class RTCPeerConnection(EventTarget):
 
         The latter are those of type transport, local-candidate, remote-candidate and candidate-pair, with those
         members of the W3C's webrtc-stats that are known here. A timestamp is a datetime; round trip times are in
-        seconds.
+        seconds. One member is not the W3C's: a transport's datagrams_discarded counts those that had no effect, as
+        they were malformed, forged, from somebody else, or late.
         """
         report = await self._session.engine.getStats()
         for entry in self._session.transports.stats(self._session.engine.transport_stats()):

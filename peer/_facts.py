@@ -54,6 +54,7 @@ class Traffic:
     requests_sent: int = 0  # checks, each counted once however often it was sent
     consent_requests_sent: int = 0
     responses_received: int = 0  # to both
+    requests_received: int = 0  # authentic ones, of checks and of consent; each was answered
     last_round_trip: float | None = None  # seconds, from when a request was first sent; None before the first response
     round_trips: float = 0.0  # the sum of all
 
@@ -112,6 +113,9 @@ class Observer(Protocol[G]):
 
     def datagram_received(self, data: bytes) -> None:
         """A datagram arrived that is no STUN message."""
+
+    def datagram_discarded(self) -> None:
+        """A datagram arrived that has no effect."""
 
 
 class AgentObserver(Protocol[A]):

@@ -31,7 +31,7 @@ class _Failure(NamedTuple):
 
     code: int
     text: str
-    base: aioice.Candidate | None  # from where it was asked, if it was, and that is a candidate
+    place: tuple[str, int] | None  # from where it was asked, if it was
 
 
 class Gatherer:
@@ -78,36 +78,41 @@ class Gatherer:
     async def _ask(self, number: int) -> None:
         """Ask a server for candidates, and tell the observer if it yields none."""
         server = self._servers[number]
-        queries: list[tuple[Callable[[], Coroutine[Any, Any, None]], aioice.Candidate | None]]
+        queries: list[tuple[Callable[[], Coroutine[Any, Any, None]], list[tuple[str, int]]]]
         if server.scheme == "stun":
             queries = [
-                (partial(self._ask_stun, server, socket, base, self._preference(rank, number)), base)
+                (
+                    partial(self._ask_stun, server, socket, base, self._preference(rank, number)),
+                    [(base.host, base.port)],
+                )
                 for socket, base, rank in self._hosts
             ]
         else:
-            queries = [(partial(self._ask_turn, server, local_preference(number)), None)]
-        outcomes = await asyncio.gather(*[self._bounded(query, base) for query, base in queries])
+            places: list[tuple[str, int]] = []
+            queries = [(partial(self._ask_turn, server, local_preference(number), places.append), places)]
+        outcomes = await asyncio.gather(*[self._bounded(query, places) for query, places in queries])
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures and len(failures) == len(outcomes):
             # What a server has answered says more than that it did not, and that more than that it was not asked.
-            failures.sort(key=lambda failure: (failure.code == UNREACHABLE, failure.base is None))
-            code, text, base = failures[0]
-            place = (base.host, base.port) if base is not None else ()
-            self._generation.observer.server_failed(self._generation, ServerError(server.url, code, text, *place))
+            failures.sort(key=lambda failure: (failure.code == UNREACHABLE, failure.place is None))
+            code, text, place = failures[0]
+            known = place is not None and any(place[0] == host.host for _, host, _ in self._hosts)
+            error = ServerError(server.url, code, text, *(place if place is not None and known else ()))
+            self._generation.observer.server_failed(self._generation, error)
 
     def _preference(self, rank: int, number: int) -> int:
         return local_preference(rank, len(self._servers), number)
 
     async def _bounded(
-        self, query: Callable[[], Coroutine[Any, Any, None]], base: aioice.Candidate | None
+        self, query: Callable[[], Coroutine[Any, Any, None]], places: list[tuple[str, int]]
     ) -> _Failure | None:
-        """Run *query*, which asks from *base*, but not for ever; return how it failed."""
+        """Run *query*, but not for ever; return how it failed. It has asked from the first of *places*, if from any."""
         try:
             async with asyncio.timeout(self._timing.servers):
                 await query()
         except Exception as error:
-            was_asked = not isinstance(error, socket.gaierror)
-            return _Failure(*failure(error, self._timing.servers), base if was_asked else None)
+            was_asked = bool(places) and not isinstance(error, socket.gaierror)
+            return _Failure(*failure(error, self._timing.servers), places[0] if was_asked else None)
         return None
 
     async def _ask_stun(self, server: IceServer, socket_: Socket, base: aioice.Candidate, preference: int) -> None:
@@ -127,9 +132,9 @@ class Gatherer:
             for known in self._generation.local_candidates
         )
 
-    async def _ask_turn(self, server: IceServer, preference: int) -> None:
+    async def _ask_turn(self, server: IceServer, preference: int, asking: Callable[[tuple[str, int]], None]) -> None:
         address = await _address(server.host)
-        socket, candidate = await self._generation.allocate(server, address)
+        socket, candidate = await self._generation.allocate(server, address, asking)
         candidate.foundation = self._foundations.of("relay", candidate.host, server.relay_protocol, address)
         candidate.priority = priority("relay", preference)
         self._generation.publish(candidate, socket, server.url, server.relay_protocol)

@@ -26,6 +26,8 @@ class TransportStats(RTCTransportStats):
     iceLocalUsernameFragment: str | None
     selectedCandidatePairId: str | None
     selectedCandidatePairChanges: int
+    datagrams_discarded: int
+    """Not the W3C's: datagrams that had no effect. They were malformed, forged, came from somebody else or too late."""
     rtcpTransportStatsId: str | None = None
 
 
@@ -63,6 +65,8 @@ class IceCandidatePairStats(RTCStats):
     bytesReceived: int
     totalRoundTripTime: float  # seconds
     currentRoundTripTime: float | None  # seconds
+    requestsReceived: int
+    responsesSent: int
     responsesReceived: int
     requestsSent: int
     consentRequestsSent: int
@@ -73,8 +77,12 @@ def transport_entries(
     slots: IceTransportSlots,
     checked: Iterable[CheckedPair],
     pair_of: Callable[[CheckedPair], RTCIceCandidatePair],
+    datagrams_discarded: int,
 ) -> list[RTCStats]:
-    """All entries of one transport: *transport* is aiortc's, *checked* the pairs its agent knows."""
+    """All entries of one transport.
+
+    *transport* is aiortc's, *checked* are the pairs its agent knows; it has discarded *datagrams_discarded*.
+    """
     candidates: dict[tuple[str, RTCIceCandidate], IceCandidateStats] = {}
 
     def candidate_id(kind: str, candidate: RTCIceCandidate) -> str:
@@ -109,6 +117,8 @@ def transport_entries(
             bytesReceived=traffic.bytes_received,
             totalRoundTripTime=traffic.round_trips,
             currentRoundTripTime=traffic.last_round_trip,
+            requestsReceived=traffic.requests_received,
+            responsesSent=traffic.requests_received,
             responsesReceived=traffic.responses_received,
             requestsSent=traffic.requests_sent,
             consentRequestsSent=traffic.consent_requests_sent,
@@ -122,6 +132,7 @@ def transport_entries(
         iceLocalUsernameFragment=slots.local_parameters.usernameFragment if slots.local_parameters else None,
         selectedCandidatePairId=selected,
         selectedCandidatePairChanges=slots.pair_changes,
+        datagrams_discarded=datagrams_discarded,
     )
     return [whole, *candidates.values(), *pairs]
 

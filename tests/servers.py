@@ -22,20 +22,22 @@ def turnserver() -> str | None:
 
 
 @contextlib.contextmanager
-def coturn(user: str = "user:secret") -> Iterator[dict[str, object]]:
+def coturn(user: str = "user:secret", *options: str, port: int | None = None) -> Iterator[dict[str, object]]:
     """Run coturn on 127.0.0.1; gives an ICE server with a STUN URL and a TURN URL for UDP and TCP each.
 
-    *user* is a name and a password, or a name and the key that a realm makes of both.
+    *user* is a name and a password, or a name and the key that a realm makes of both; *options* are more of coturn's.
+    It speaks TLS if one of them is a certificate.
     """
     path = turnserver()
     assert path is not None
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    if port is None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="coturn-") as directory:
-        options = [
+        arguments = [
             "-n",
             "--no-cli",
-            "--no-tls",
+            *(() if any(option.startswith("--cert=") for option in options) else ("--no-tls",)),
             "--no-dtls",
             "--lt-cred-mech",
             f"--user={user}",
@@ -44,12 +46,14 @@ def coturn(user: str = "user:secret") -> Iterator[dict[str, object]]:
             "--listening-ip=127.0.0.1",
             "--relay-ip=127.0.0.1",
             f"--listening-port={port}",
+            f"--tls-listening-port={port}",
             f"--pidfile={directory}/pid",
             f"--userdb={directory}/db",
             "--log-file=stdout",
+            *options,
         ]
         with (Path(directory) / "log").open("wb") as log:
-            server = subprocess.Popen([path, *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            server = subprocess.Popen([path, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             _wait_for(port, server)
             urls = [f"stun:127.0.0.1:{port}", *(f"turn:127.0.0.1:{port}?transport={t}" for t in ("udp", "tcp"))]
@@ -107,3 +111,68 @@ async def mapping_server(*mapped: tuple[str, int], host: str = "127.0.0.1") -> A
     finally:
         for transport in transports:
             transport.close()
+
+
+class Passage(asyncio.DatagramProtocol):
+    """A way to a server on 127.0.0.1 that notes what the clients ask it."""
+
+    def __init__(self, server: int) -> None:
+        self.requests: list[tuple[stun.Message, float]] = []  # each once, and the loop's time; grows
+        self.inject: list[bytes] = []  # what clients receive before the next datagram; emptied then
+        self._answered = asyncio.Event()
+        self._pending: set[bytes] = set()  # identifiers of requests
+        self._server = server
+        self._ways: dict[tuple[str, int], socket.socket] = {}
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._front = transport
+        self.port = transport.get_extra_info("sockname")[1]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        way = self._ways.get(addr)
+        if way is None:
+            way = self._ways[addr] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            way.setblocking(False)
+            way.connect(("127.0.0.1", self._server))
+            self._loop.add_reader(way, self._back, way, addr)
+        if data[0] < 4:
+            request = stun.parse_message(data)
+            if request.message_class is stun.Class.REQUEST and request.transaction_id not in self._pending:
+                self._pending.add(request.transaction_id)
+                self.requests.append((request, self._loop.time()))
+        way.send(data)
+
+    def _back(self, way: socket.socket, addr: tuple[str, int]) -> None:
+        data = way.recv(65536)
+        for datagram in (*self.inject, data):
+            self._front.sendto(datagram, addr)
+        self.inject.clear()
+        if data[0] < 4:
+            self._pending.discard(stun.parse_message(data).transaction_id)
+            self._answered.set()
+
+    async def all_answered(self) -> None:
+        """Wait until the server has answered all requests."""
+        while self._pending:
+            self._answered.clear()
+            await self._answered.wait()
+
+    def close(self) -> None:
+        self._front.close()
+        for way in self._ways.values():
+            self._loop.remove_reader(way)
+            way.close()
+
+
+@contextlib.asynccontextmanager
+async def passage(server: dict[str, object]) -> AsyncIterator[tuple[Passage, dict[str, object]]]:
+    """A way over UDP to the TURN server that :func:`coturn` gives, and an ICE server that takes it."""
+    port = int(server["urls"][0].rpartition(":")[2])
+    _, way = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: Passage(port), local_addr=("127.0.0.1", 0)
+    )
+    try:
+        yield way, {**server, "urls": f"turn:127.0.0.1:{way.port}"}
+    finally:
+        way.close()

@@ -33,6 +33,7 @@ def checked(remote=THEIRS, state="succeeded", nominated=True):
     traffic.received(b"1")
     traffic.answered(0.25)
     traffic.answered(0.5)
+    traffic.requests_received = 3
     return CheckedPair(parse_candidate(OURS), remote, "frag", "guff", state, nominated, traffic)
 
 
@@ -56,7 +57,7 @@ def entries(transport, slots, *pairs):
         return RTCIceCandidatePair(known(OURS), remote)
 
     found = {}
-    for entry in transport_entries(transport, slots, pairs, pair_of):
+    for entry in transport_entries(transport, slots, pairs, pair_of, 7):
         found.setdefault(entry.type, []).append(entry)
     assert {entry.timestamp for each in found.values() for entry in each} == {NOW}
     return found
@@ -68,6 +69,7 @@ def test_a_transport_without_pairs_has_its_own_entry_and_those_of_its_candidates
     assert found.keys() == {"transport", "local-candidate"}
     assert (whole.iceRole, whole.iceState, whole.iceLocalUsernameFragment) == ("controlled", "connected", None)
     assert (whole.selectedCandidatePairId, whole.selectedCandidatePairChanges) == (None, 0)
+    assert whole.datagrams_discarded == 7
     assert (local.transportId, local.address, local.port, local.candidateType) == ("t", "192.0.2.9", 50000, "host")
     assert (local.protocol, local.priority, local.foundation) == ("udp", 2130706431, "1")
     assert local.usernameFragment == "frag"
@@ -89,6 +91,7 @@ def test_a_pair_names_its_candidates_and_the_transport_the_pair_that_is_selected
     assert [(pair.state, pair.nominated) for pair in (first, second)] == [("succeeded", True), ("failed", False)]
     assert (first.packetsSent, first.bytesSent, first.packetsReceived, first.bytesReceived) == (1, 3, 2, 3)
     assert (first.totalRoundTripTime, first.currentRoundTripTime, first.responsesReceived) == (0.75, 0.5, 2)
+    assert (first.requestsReceived, first.responsesSent) == (3, 3)
 
 
 def test_identifiers_stay_when_something_is_added(transport, slots):
