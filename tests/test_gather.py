@@ -11,10 +11,12 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from commands import run, start
+from commands import ROOT, run, start
 from servers import mapping_server
 
 from peer._gatherer import host_addresses
@@ -158,6 +160,63 @@ def test_ctrl_c_leaves_cleanly_also_with_a_relay(silent_server, turn, form):
         process.send_signal(signal.SIGINT)
         _, complaints = process.communicate(timeout=45)
     assert (process.returncode, complaints) == (130, "")
+
+
+@pytest.mark.parametrize(
+    "module", ["peer._ctrl_c", "aioice.stun", "peer._connection", "argparse", "peer.tools._gather"]
+)
+def test_ctrl_c_leaves_cleanly_while_modules_are_imported(silent_server, module):
+    environment = {"PYTHONPROFILEIMPORTTIME": "1"}
+    with start("gather", "--server", silent_server, environment=environment) as process:
+        line = process.stderr.readline()
+        while line.split()[-1] != module:
+            line = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=45)
+    assert process.returncode == 130
+    assert [line for line in complaints.splitlines() if not line.startswith("import time:")] == []
+
+
+def test_ctrl_c_leaves_cleanly_before_there_is_a_candidate(silent_server):
+    with start("gather", "--server", silent_server) as process:
+        process.stdout.readline()  # the heading
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=45)
+    assert (process.returncode, complaints) == (130, "")
+
+
+def test_who_is_started_without_ctrl_c_has_none(silent_server):
+    ignoring = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    arguments = "gather", "--timeout", "0.5", "--server", silent_server
+    with start(*arguments, preexec_fn=ignoring) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=45)
+    assert (process.returncode, complaints) == (1, "")
+
+
+@pytest.mark.parametrize("arguments", [["gather"], ["gather", "--json"], ["gather", "--help"]])
+def test_a_disk_that_is_full_is_told_in_a_sentence(arguments):
+    with open("/dev/full", "w") as full:  # noqa: SIM117 - the file is closed last
+        with start(*arguments, stdout=full, environment={"PYTHONUNBUFFERED": ""}) as process:
+            complaints = process.stderr.read()
+    sentence = "python -m peer: cannot write to standard output: No space left on device\n"
+    assert (process.wait(45), complaints) == (1, sentence)
+
+
+@pytest.mark.parametrize(
+    ("command", "complaints"),
+    [
+        ("gather >&-", "python -m peer: standard output is closed\n"),
+        ("gather --json >&-", "python -m peer: standard output is closed\n"),
+        ("timeline nowhere.jsonl 2>&-", ""),
+        ("timeline - <&-", "python -m peer timeline: -: standard input is closed\n"),
+    ],
+)
+def test_a_stream_that_is_closed_is_told_in_a_sentence(command, complaints):
+    script = f'exec "$0" -W default -m peer {command}'
+    done = subprocess.run(["sh", "-c", script, sys.executable], cwd=ROOT, capture_output=True, text=True, timeout=45)
+    assert (done.returncode, done.stderr) == (1, complaints)
 
 
 def test_who_reads_no_further_is_no_reason_to_complain(silent_server):

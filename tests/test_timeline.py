@@ -172,9 +172,11 @@ def test_a_picture_is_written_to_a_file(files, tmp_path, name):
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
-        (["nowhere.jsonl"], 1, "No such file or directory: 'nowhere.jsonl'"),
+        (["nowhere.jsonl"], 1, "nowhere.jsonl: cannot be read: No such file or directory"),
         (["-"], 1, "-: line 1 is not JSON"),
-        ([sys.executable], 1, f"{sys.executable}: 'utf-8' codec can't decode byte"),
+        ([os.devnull], 1, f"{os.devnull}: nothing was recorded"),
+        ([os.devnull, os.devnull, "-o", "picture.svg"], 1, f"{os.devnull}, {os.devnull}: nothing was recorded"),
+        ([sys.executable], 1, f"{sys.executable}: this is no text in UTF-8"),
         (["-", "-o", "picture.png"], 2, "picture.png ends neither with .svg nor with .html"),
         ([], 2, "the following arguments are required: FILE"),
     ],
@@ -184,6 +186,24 @@ def test_what_cannot_be_shown_is_explained(arguments, status, sentence):
     assert (found, output) == (status, "")
     assert sentence in complaints.splitlines()[-1]
     assert "Traceback" not in complaints
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("nowhere/picture.svg", "No such file or directory"), ("is.svg", "Is a directory")]
+)
+def test_a_picture_that_cannot_be_written_is_told_in_a_sentence(files, tmp_path, name, reason):
+    (tmp_path / "is.svg").mkdir()
+    path = tmp_path / name
+    sentence = f"python -m peer timeline: {path}: cannot be written: {reason}\n"
+    assert run("timeline", *files, "-o", str(path)) == (1, "", sentence)
+
+
+@pytest.mark.parametrize("command", ["gather", "timeline"])
+def test_help_tells_the_exit_statuses(command):
+    status, output, _ = run(command, "--help")
+    assert status == 0
+    _, statuses = output.split("exit status:\n")
+    assert [line.split()[0] for line in statuses.splitlines() if not line.startswith("   ")] == ["0", "1", "2", "130"]
 
 
 def test_without_a_command_the_commands_are_listed():

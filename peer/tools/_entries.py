@@ -53,7 +53,9 @@ def _entry(line: str, number: int) -> Entry:
     except (ValueError, RecursionError):
         raise ValueError(f"line {number} is not JSON") from None
     match found:
-        case {"time": int() | float() as time, "peer": str(peer), "event": str(event)} if abs(time) < _AGES:
+        case {"time": int() | float() as time, "peer": str(peer), "event": str(event)} if (
+            not isinstance(time, bool) and abs(time) < _AGES
+        ):
             return Entry(time=round(float(time), 3), peer=peer, event=event, value=found.get("value"))
     raise ValueError(f"line {number} is not an entry: it needs a time, a peer and an event")
 

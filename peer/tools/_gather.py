@@ -10,14 +10,16 @@ import argparse
 import asyncio
 import json
 import math
-import sys
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from peer._configuration import configuration
 from peer._connection import RTCPeerConnection
+from peer._ctrl_c import STATUS, leave
 from peer._errors import DOMException
 from peer._timing import Timing, shortened
 
@@ -37,7 +39,7 @@ A ":" in a user's name is written %3A, and a "%" in a name or a password %25.
 
 exit status:
   0    all servers are fine, and there is a candidate
-  1    a server is not, or there is no candidate
+  1    a server is not, or there is no candidate, or the output cannot be written
   2    the command line is wrong
   130  Ctrl-C"""
 _COLUMNS = "{:>7}  {:<5}  {:<8}  {:<21}  {:>5}  {:>10}  {}"
@@ -91,11 +93,39 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     for url in urls:
         if urls.count(url) > 1:  # events name a server by its URL
             parser.error(f"argument --server: {url} is given twice, and nobody could tell which of them has answered")
-    return asyncio.run(_gather(wanted, urls, options.timeout, _Json() if options.json else _Table(urls)))
+    output = _Json() if options.json else _Table(urls)
+    try:
+        return asyncio.run(_gather(wanted, urls, options.timeout, output))
+    except asyncio.CancelledError:
+        return STATUS
+
+
+@contextmanager
+def _cancelled_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C cancel the current task, so that it closes what it has opened; a second one ends the process."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+
+    def cancel(*_: object) -> None:
+        signal.signal(signal.SIGINT, leave)
+        loop.call_soon_threadsafe(task.cancel)
+
+    if signal.getsignal(signal.SIGINT) is leave:  # else whoever has started us wants no Ctrl-C
+        signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is cancel:
+            signal.signal(signal.SIGINT, leave)
 
 
 async def _gather(wanted: Any, urls: list[str], timeout: float, output: _Json | _Table) -> int:
     """Gather with the configuration *wanted*; returns the exit status."""
+    with _cancelled_by_ctrl_c():
+        return await _gathered(wanted, urls, timeout, output)
+
+
+async def _gathered(wanted: Any, urls: list[str], timeout: float, output: _Json | _Table) -> int:
     new: asyncio.Queue[Entry] = asyncio.Queue()  # listeners must not write: whether that fails is not for them to know
     entries: list[Entry] = []
     with shortened(servers=timeout):
@@ -119,15 +149,17 @@ async def _gather(wanted: Any, urls: list[str], timeout: float, output: _Json | 
         output.judge(found)
         return 0 if found.good else 1
     finally:
-        output.stop()
-        await pc.close()
+        try:
+            output.stop()
+        finally:
+            await pc.close()
 
 
 class _Json:
     """Output for programs: a recording."""
 
     def __init__(self) -> None:
-        self._terminal = Terminal(sys.stdout)
+        self._terminal = Terminal()
 
     def tell(self, entries: list[Entry]) -> None:
         self._terminal.line(json.dumps(entries[-1]))
@@ -147,7 +179,7 @@ class _Table:
 
     def __init__(self, urls: list[str]) -> None:
         self._urls = urls
-        self._terminal = Terminal(sys.stdout)
+        self._terminal = Terminal()
         self._clock = 0.0  # of the running loop, when it was first looked at
         self._terminal.line(_COLUMNS.format("ms", *_MEMBERS))
 

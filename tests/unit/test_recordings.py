@@ -34,6 +34,7 @@ def test_a_recording_is_lines_of_json_and_lines_may_be_empty():
         ("[" * 100_000, "is not JSON"),
         ("[]", "is not an entry"),
         ('{"time": "1", "peer": "alice", "event": "open"}', "is not an entry"),
+        ('{"time": true, "peer": "alice", "event": "open"}', "is not an entry"),
         ('{"time": NaN, "peer": "alice", "event": "open"}', "is not an entry"),
         (f'{{"time": 1{"0" * 400}, "peer": "alice", "event": "open"}}', "is not an entry"),
         ('{"time": 1, "event": "open"}', "is not an entry"),
