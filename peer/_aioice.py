@@ -35,6 +35,7 @@ from ._errors import NotSupportedError
 from ._facts import UNREACHABLE, CheckedPair, LocalCandidate, Observer, SelectedPair, Traffic
 from ._timers import Timers
 from ._timing import Timing
+from ._unreachable import sentence
 from ._upstream import require
 
 logger = logging.getLogger(__name__)
@@ -46,11 +47,16 @@ _UNLISTED = {
         "StunProtocol",
         "get_host_addresses",
         "get_or_create_mdns_protocol",
-        "relayed_candidate",
     ),
     mdns: ("is_mdns_hostname",),
-    stun: ("TransactionFailed", "TransactionTimeout"),
-    turn: ("TurnTransport",),
+    stun: ("COOKIE", "TransactionError", "TransactionFailed", "TransactionTimeout"),
+    turn: (
+        "DEFAULT_ALLOCATION_LIFETIME",
+        "DEFAULT_CHANNEL_REFRESH_TIME",
+        "TurnClientTcpProtocol",
+        "TurnClientUdpProtocol",
+        "TurnTransport",
+    ),
 }
 require("aioice", _UNLISTED)
 require(
@@ -90,7 +96,8 @@ require(
         ),
         ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
         ice.StunProtocol: ("datagram_received", "receiver", "request", "send_stun", "transactions"),
-        turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol"),
+        turn.TurnClientTcpProtocol: ("connection_lost", "data_received", "receiver", "request"),
+        turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol", "_connect"),
     },
 )
 
@@ -101,6 +108,7 @@ RETRANSMISSIONS = 5  # of a check
 CHECK_SECONDS = 31.5  # which takes so long, less than the PAC timer
 CONSENT_CHECKS = 8  # under way at once: more than are sent before consent expires
 RECEIVE_BUFFER = 1 << 18  # bytes that may wait at a socket while Python is busy
+COOKIE = stun.COOKIE.to_bytes(4, "big")  # in each STUN message (RFC 8489, section 5)
 
 _UNCHECKED = (ice.CandidatePair.State.WAITING, ice.CandidatePair.State.FROZEN)
 
@@ -136,6 +144,53 @@ class Socket(ice.StunProtocol):
         response = await super().request(request, addr, integrity_key, retransmissions or RETRANSMISSIONS)
         traffic.answered(clock() - sent)
         return response
+
+
+class Unfit(stun.TransactionError):
+    """What a server says, or that it ends the connection, shows that it is none of the kind that was asked."""
+
+
+class TurnStream(turn.TurnClientTcpProtocol):
+    """A TCP or TLS connection to a TURN server. Its requests fail at once when it is clear that none will be answered.
+
+    aioice waits for an answer as long as over UDP.
+    """
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.buffer = b""  # aioice keeps here what does not make a message yet
+        self._unfit: str | None = None  # set when there is nobody to answer
+        self._deadlines: set[asyncio.Timeout] = set()  # of the requests that wait for an answer
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio calls this with what arrives. Before there is an allocation, it can only be STUN."""
+        begun = self.buffer + data
+        if self.receiver is None and (begun[0] > 3 or not COOKIE.startswith(begun[4:8])):
+            self._give_up("what answers there is no TURN server")
+        else:
+            super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Asyncio calls this when the connection has ended."""
+        super().connection_lost(exc)
+        self._give_up("the server has closed the connection")
+
+    def _give_up(self, reason: str) -> None:
+        self._unfit = self._unfit or reason
+        for deadline in self._deadlines:
+            deadline.reschedule(0)
+
+    async def request(self, request: stun.Message) -> tuple[stun.Message, tuple[str, int]]:
+        """Send *request*, and again until it is answered."""
+        try:
+            async with asyncio.timeout(None if self._unfit is None else 0) as deadline:
+                self._deadlines.add(deadline)
+                try:
+                    return await super().request(request)
+                finally:
+                    self._deadlines.remove(deadline)
+        except TimeoutError:
+            raise Unfit(self._unfit) from None
 
 
 class _ConsentCheck:
@@ -243,26 +298,47 @@ class Generation(aioice.Connection):
         transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: Socket(self), local_addr=(address, 0)
         )
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        _enlarge_buffer(transport)
         return protocol, *transport.get_extra_info("sockname")[:2]
 
     async def allocate(self, server: IceServer, address: str) -> tuple[Socket, aioice.Candidate]:
-        """Allocate a relayed address at the TURN server that has this *address*."""
+        """Allocate a relayed address at the TURN server that has this *address*.
+
+        The candidate has neither a foundation nor a priority yet.
+        """
         if server.scheme == "turns" and server.transport == "udp":
             raise NotSupportedError("TURN over DTLS is not supported: the server is not asked")
-        by_name = server.transport == "tcp"  # which may have several addresses to try; and a certificate is for a name
-        allocated = Socket(self)
-        candidate, _ = await ice.relayed_candidate(
-            component=1,
-            hide_related_address=self.relay_only,
-            protocol_factory=lambda: allocated,
-            turn_server=(server.host if by_name else address, server.port),
-            turn_username=server.username,
-            turn_password=server.credential,
-            turn_ssl=server.scheme == "turns",
-            turn_transport=server.transport,
+        loop, is_stream = asyncio.get_running_loop(), server.transport == "tcp"
+        # A name may have several addresses, which TCP tries; and a certificate is for a name.
+        host, port = server.host if is_stream else address, server.port
+        given = (
+            *((host, port), server.username, server.credential),
+            *(turn.DEFAULT_ALLOCATION_LIFETIME, turn.DEFAULT_CHANNEL_REFRESH_TIME),
         )
-        return allocated, candidate
+        connection: asyncio.BaseTransport
+        client: TurnStream | turn.TurnClientUdpProtocol
+        if is_stream:
+            connection, client = await loop.create_connection(
+                lambda: TurnStream(*given), host, port, ssl=server.scheme == "turns"
+            )
+        else:
+            connection, client = await loop.create_datagram_endpoint(
+                lambda: turn.TurnClientUdpProtocol(*given), remote_addr=(host, port)
+            )
+            _enlarge_buffer(connection)
+        allocated, allocation = Socket(self), turn.TurnTransport(client)
+        try:
+            await allocation._connect(allocated)
+        except BaseException:  # and when time is up
+            connection.close()
+            raise
+        (relayed, its_port), related = (
+            allocation.get_extra_info("sockname"),
+            allocation.get_extra_info("related_address"),
+        )
+        if self.relay_only:  # nobody is to learn the other one (RFC 9429, section 3.5.3)
+            related = ("::" if ":" in relayed else "0.0.0.0", 9)
+        return allocated, aioice.Candidate("", 1, "udp", 0, relayed, its_port, "relay", related[0], related[1])
 
     def publish(
         self,
@@ -615,18 +691,34 @@ async def reflexive_address(socket: Socket, address: str, port: int) -> tuple[st
     """Ask a STUN server how it sees *socket*."""
     request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
     response, _ = await socket.request(request, (address, port))
-    host, mapped = response.attributes["XOR-MAPPED-ADDRESS"]
-    return host, mapped
+    for name in ("XOR-MAPPED-ADDRESS", "MAPPED-ADDRESS"):  # the servers of RFC 3489 know the latter only
+        if name in response.attributes:
+            host, mapped = response.attributes[name]
+            return host, mapped
+    raise Unfit("the server has answered, but has not told an address")
 
 
 def failure(error: Exception, seconds: float) -> tuple[int, str]:
-    """A code and a text for *error*, with which a server failed that had so many *seconds* to answer."""
-    if isinstance(error, stun.TransactionFailed):
-        code, text = error.response.attributes["ERROR-CODE"]
-        return code, text
-    if isinstance(error, TimeoutError | stun.TransactionTimeout):
-        return UNREACHABLE, f"the server did not answer within {seconds:g} s"
-    return UNREACHABLE, str(error) or type(error).__name__
+    """A code and a text for *error*, with which a server failed that had so many *seconds* to answer.
+
+    The code is the server's, if it has told one; else UNREACHABLE, as there is no other (webrtc-pc 4.8.3).
+    """
+    match error:
+        case stun.TransactionFailed(response=stun.Message(attributes={"ERROR-CODE": (int(code), str(text))})):
+            return code, text
+        case stun.TransactionFailed():
+            return UNREACHABLE, "the server has refused, and has not told why"
+        case TimeoutError() | stun.TransactionTimeout():
+            return UNREACHABLE, f"the server did not answer within {seconds:g} s"
+        case Unfit():
+            return UNREACHABLE, str(error)
+    if type(error) is ConnectionError:  # so says aioice; the system's are of its subclasses
+        return UNREACHABLE, "the server has answered, but has not told all that belongs to a relay"
+    return UNREACHABLE, sentence(error)
+
+
+def _enlarge_buffer(transport: asyncio.BaseTransport) -> None:
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
 
 
 def _traffic(pair: ice.CandidatePair) -> Traffic:

@@ -10,16 +10,16 @@ import the package have their Ctrl-C as ever.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
+from os import _exit
 
 STATUS = 130
 
 
 def leave(*_: object) -> None:
     """End the process."""
-    os._exit(STATUS)
+    _exit(STATUS)
 
 
 # While the interpreter looks for the module that "-m" names, it says so in place of the program's name.

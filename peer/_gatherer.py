@@ -94,7 +94,7 @@ class Gatherer:
             async with asyncio.timeout(self._timing.servers):
                 await query()
         except Exception as error:
-            was_asked = not isinstance(error, socket.gaierror)
+            was_asked = not isinstance(error, socket.gaierror | UnicodeError)  # the latter for a name that is none
             return _Failure(*failure(error, self._timing.servers), base if was_asked else None)
         return None
 
