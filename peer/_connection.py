@@ -411,6 +411,9 @@ class RTCPeerConnection(EventTarget):
         The latter are those of type transport, local-candidate, remote-candidate and candidate-pair, with those
         members of the W3C's webrtc-stats that are known here. A timestamp is a datetime; round trip times are in
         seconds.
+
+        Not in the W3C's text: an entry of type transport has server_times, how many seconds each STUN and TURN server
+        took to tell an address, by its URL. Those that have not told one are not in it.
         """
         report = await self._session.engine.getStats()
         for entry in self._session.transports.stats(self._session.engine.transport_stats()):

@@ -74,7 +74,7 @@ class Gatherer:
             ]
         else:
             queries = [(partial(self._ask_turn, server, local_preference(number)), None)]
-        outcomes = await asyncio.gather(*[self._bounded(query, base) for query, base in queries])
+        outcomes = await asyncio.gather(*[self._bounded(server.url, query, base) for query, base in queries])
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures and len(failures) == len(outcomes):
             # What a server has answered says more than that it did not, and that more than that it was not asked.
@@ -87,15 +87,18 @@ class Gatherer:
         return local_preference(rank, len(self._servers), number)
 
     async def _bounded(
-        self, query: Callable[[], Coroutine[Any, Any, None]], base: aioice.Candidate | None
+        self, url: str, query: Callable[[], Coroutine[Any, Any, None]], base: aioice.Candidate | None
     ) -> _Failure | None:
-        """Run *query*, which asks from *base*, but not for ever; return how it failed."""
+        """Run *query*, which asks the server *url* from *base*, but not for ever; return how it failed."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             async with asyncio.timeout(self._timing.servers):
                 await query()
         except Exception as error:
             was_asked = not isinstance(error, socket.gaierror | UnicodeError)  # the latter for a name that is none
             return _Failure(*failure(error, self._timing.servers), base if was_asked else None)
+        self._generation.observer.server_answered(self._generation, url, clock() - began)
         return None
 
     async def _ask_stun(self, server: IceServer, socket_: Socket, base: aioice.Candidate, preference: int) -> None:

@@ -8,7 +8,7 @@ whatever is added in between, and can hardly be guessed (webrtc-pc 8.4).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiortc.stats import RTCStats, RTCTransportStats
@@ -20,12 +20,13 @@ from ._ice_transport import IceTransportSlots, RTCIceCandidatePair
 
 @dataclass
 class TransportStats(RTCTransportStats):
-    """RTCTransportStats with what ICE adds to it."""
+    """RTCTransportStats with what ICE adds to it; server_times is not the W3C's."""
 
     iceState: str
     iceLocalUsernameFragment: str | None
     selectedCandidatePairId: str | None
     selectedCandidatePairChanges: int
+    server_times: dict[str, float]  # seconds, by URL: how long each ICE server took to tell us an address
     rtcpTransportStatsId: str | None = None
 
 
@@ -71,10 +72,11 @@ class IceCandidatePairStats(RTCStats):
 def transport_entries(
     transport: RTCTransportStats,
     slots: IceTransportSlots,
+    server_times: Mapping[str, float],
     checked: Iterable[CheckedPair],
     pair_of: Callable[[CheckedPair], RTCIceCandidatePair],
 ) -> list[RTCStats]:
-    """All entries of one transport: *transport* is aiortc's, *checked* the pairs its agent knows."""
+    """All entries of one transport: *transport* is aiortc's; its agent knows *server_times* and *checked* pairs."""
     candidates: dict[tuple[str, RTCIceCandidate], IceCandidateStats] = {}
 
     def candidate_id(kind: str, candidate: RTCIceCandidate) -> str:
@@ -122,6 +124,7 @@ def transport_entries(
         iceLocalUsernameFragment=slots.local_parameters.usernameFragment if slots.local_parameters else None,
         selectedCandidatePairId=selected,
         selectedCandidatePairChanges=slots.pair_changes,
+        server_times=dict(server_times),
     )
     return [whole, *candidates.values(), *pairs]
 

@@ -236,7 +236,9 @@ class Transports:
             entry
             for agent, transport in reported
             if agent in self.gathering.transports
-            for entry in transport_entries(transport, agent.slots, agent.checked_pairs(), partial(self._pair, agent))
+            for entry in transport_entries(
+                transport, agent.slots, agent.server_times, agent.checked_pairs(), partial(self._pair, agent)
+            )
         ]
 
     def close(self) -> None:

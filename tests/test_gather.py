@@ -63,7 +63,8 @@ def test_a_real_server_answers_as_stun_and_as_turn(turn):
     for url in (udp, tcp):
         assert re.search(rf"(?m)^ *\d+\.\d  relay  udp +127\.0\.0\.1 +\d+ +\d+  {re.escape(url)}$", output)
         assert re.search(rf"(?m)^ok   {re.escape(url)}  answered after \d+ ms: relay$", output)
-    assert f"ok   {stun}  answered: the address it told is a candidate already\n" in output
+    known = r"answered after \d+ ms: the address it told is a candidate already"
+    assert re.search(rf"(?m)^ok   {re.escape(stun)}  {known}$", output)
     assert "no srflx" not in output
     assert re.search(r"(?m)^ok   candidates: \d+ host, 2 relay; servers that are fine: 3 of 3$", output)
 
@@ -95,6 +96,19 @@ def test_a_wrong_password_is_told_with_the_code_of_the_server(turn):
     assert re.search(rf"(?m)^BAD  {re.escape(url)}  answered after \d+ ms: {re.escape(hint)}$", output)
     assert "-    no relay candidate: no TURN server has given one\n" in output
     assert output.splitlines()[-1].endswith("servers that are fine: 0 of 1")
+
+
+def test_several_users_of_one_server_are_told_apart(turn):
+    url = turn["urls"][1]
+    users = with_user(url), with_user(url, "other:secret"), with_user(url, "user2:secret")
+    status, output, complaints = run("gather", *(f"--server={word}" for word in users))
+    assert (status, complaints) == (1, "")
+    assert output.count("  host  ") == len(host_addresses())
+    assert re.search(rf"(?m)^ok   {re.escape(url)}  answered after \d+ ms: relay$", output)
+    for name in ("user 2", "user 3"):
+        assert re.search(rf"(?m)^ *\d+\.\d  error  401  Unauthorized  {re.escape(url)}.* \({name}\)$", output)
+        assert re.search(rf"(?m)^BAD  {re.escape(url)} \({name}\)  answered after \d+ ms: 401 Unauthorized;", output)
+    assert output.splitlines()[-1].endswith("servers that are fine: 1 of 3")
 
 
 def test_a_server_that_says_nothing_is_given_up(silent_server):
@@ -131,17 +145,26 @@ def test_the_json_is_a_recording(silent_server):
     assert f"candidates  701 {silent_server}\n" in text
 
 
+TIMES = ("0", "-1", "nan", "inf", "soon")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--server", "stun:user:secret@example.org"], "only TURN servers (turn:, turns:) ask for a user"),
         (["--server", "user:secret@example.org"], "only TURN servers (turn:, turns:) ask for a user"),
-        (["--server", "turn:example.org"], "a TURN server needs a username and a credential"),
+        (
+            ["--server", "turn:example.org"],
+            "a TURN server asks for a user and a password: turn:user:password@example.org",
+        ),
+        (["--server", "turn:secret@example.org"], "a TURN server asks for a password: turn:user:password@example.org"),
         (["--server", "turn:user:secret@exa mple"], "does not name a host"),
         (["--server", "http://example.org"], "is not the URL of a STUN or TURN server"),
-        (["--server=turn:user:secret@a.b", "--server=turn:user:secret2@a.b"], "turn:a.b is given twice"),
-        (["--timeout", "0"], "invalid seconds value: '0'"),
-        (["--timeout", "nan"], "invalid seconds value: 'nan'"),
+        (
+            ["--server=turn:user:secret@a.b", "--server=turn:user:secret2@a.b"],
+            "turn:a.b is given twice with the same user",
+        ),
+        *((["--timeout", word], f"--timeout: '{word}' is not a number of seconds above 0") for word in TIMES),
     ],
 )
 def test_a_wrong_command_line_is_explained_and_repeats_no_password(arguments, sentence):
