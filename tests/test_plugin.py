@@ -176,7 +176,7 @@ def test_a_test_that_fails_shows_the_timeline_of_both_sides(browser, project):
     result.assert_outcomes(passed=2, failed=1, errors=2)
     output = result.stdout.str()
     assert output.count("- timeline -") == 2
-    for line in ("python  connection  connected", "page    connection  connected", "dog  signalling  barks"):
+    for line in ("python  connection  connected", "page    connection  connected", "dog  notes       barks"):
         assert len(re.findall(rf"(?m)^ +\d+\.\d  {line}$", output)) == 1, line
     assert "mute " not in output
 

@@ -94,10 +94,11 @@ async def test_trouble_reorders_drops_and_duplicates_what_is_sent_and_what_comes
             await there.send(message)
         assert mids(await first(4, there)) == [1, 0, 1, 3]
         assert mids(await first(4, end)) == [1, 0, 1, 3]
-    told = [(entry["peer"], entry["event"]) for entry in recording]
+    assert {entry["event"] for entry in recording} == {"trouble"}
+    told = [(entry["peer"], entry["value"]) for entry in recording]
     words = ["candidate passed by 1", "candidate comes 2 times", "candidate dropped"]
-    assert [event for peer, event in told if peer == "us"] == words
-    assert [event for peer, event in told if peer == "them"] == words
+    assert [what for peer, what in told if peer == "us"] == words
+    assert [what for peer, what in told if peer == "them"] == words
 
 
 async def test_who_is_delayed_delays_those_behind(troubled):

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from commands import run, start
-from peers import Tone, connect, heard, negotiate, open_peers, reached, two_channels
+from peers import Tone, connect, heard, negotiate, open_peers, reached, trickle, two_channels
 
 from peer.tools import as_svg, parse, record
 
@@ -47,6 +47,23 @@ async def test_a_recording_has_all_that_was_fired():
             assert pair["remote"]["candidate"].startswith("candidate:")
     assert values(entries, "bob", "datachannel") == values(entries, "bob", "open") == [{"label": "chat"}]
     assert [entry["time"] for entry in entries] == sorted(entry["time"] for entry in entries)
+
+
+async def test_a_recording_has_what_came_of_the_checks_of_pairs():
+    entries = []
+    async with open_peers(None, None) as (alice, bob):
+        record(alice, "alice", entries.append)
+        alice.createDataChannel("chat")
+        trickle(alice, bob)
+        await negotiate(alice, bob)
+        await reached(alice, "connectionState", "connected")
+    (selected, *_) = values(entries, "alice", "selectedcandidatepairchange")
+    pairs = values(entries, "alice", "candidatepair")
+    assert {pair["state"] for pair in pairs} <= {"in-progress", "succeeded", "failed"}
+    succeeded = [pair for pair in pairs if pair["state"] == "succeeded"]
+    places = [(pair["local"]["type"], pair["local"]["port"], pair["remote"]["port"]) for pair in succeeded]
+    assert ("host", selected["local"]["port"], selected["remote"]["port"]) in places
+    assert len(set(map(str, pairs))) == len(pairs)  # a state is told once
 
 
 async def test_a_recording_of_a_file_is_what_a_function_gets():
@@ -116,7 +133,7 @@ LINES = """\
 OTHER_LINES = '{"time": 1002, "peer": "bob", "event": "offer received"}\n'
 TEXT = """\
      0.0  alice  signalling  have-local-offer
-     2.0  bob    signalling  offer received
+     2.0  bob    notes       offer received
      3.5  alice  candidates  host
 """
 
@@ -147,7 +164,7 @@ def test_what_the_output_cannot_write_is_escaped():
     lines = '{"time": 0, "peer": "alice", "event": "gr\\u00fc\\u00dfe"}\n'
     with start("timeline", "-", stdin=subprocess.PIPE, environment={"PYTHONIOENCODING": "ascii"}) as process:
         output, complaints = process.communicate(lines, timeout=45)
-    assert (output, complaints) == ("     0.0  alice  signalling  gr\\xfc\\xdfe\n", "")
+    assert (output, complaints) == ("     0.0  alice  notes       gr\\xfc\\xdfe\n", "")
 
 
 def test_one_name_in_two_files_is_two_peers(files):

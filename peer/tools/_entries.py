@@ -11,9 +11,12 @@ or whatever its user has noted. value depends on it:
                                 candidates with an empty text
     icecandidateerror           url, errorCode, errorText, and address and port, if known
     selectedcandidatepairchange local and remote, two candidates
+    candidatepair               state, that of the check of local and remote: in-progress, succeeded or failed
     ...statechange              the state
     datachannel, open, ...      label, that of the channel; with error, message, too
     track                       kind
+    trouble                     what became of a message
+    verdict                     good, and more: what gather thinks of servers
     what users note             anything that JSON has, or null
 
 Whoever writes such lines, a page for one, can have them shown.
