@@ -135,7 +135,7 @@ def test_arguments_are_fixtures_that_users_define_anew(browser, project):
                     assert await page.evaluate("return state.pc.getConfiguration().bundlePolicy") == "max-bundle"
                     assert await page.evaluate("return navigator.userAgent") == "mine"
             asyncio.run(main())
-            assert {"page", "a", "b"} <= {entry["peer"] for entry in recording if "delayed by" in entry["event"]}
+            assert {"page", "a", "b"} <= {entry["peer"] for entry in recording if "delayed by" in str(entry["value"])}
 
         class TestHere:
             @pytest.fixture

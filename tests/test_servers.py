@@ -181,7 +181,7 @@ async def test_an_answer_without_what_belongs_to_it_is_an_error_with_a_sentence(
         assert await the_error({"urls": url}) == (701, sentence)
 
 
-ALLOCATED = bytes(stun.Message(stun.Method.ALLOCATE, stun.Class.RESPONSE))
+ALLOCATED = bytes(stun.Message(stun.Method.ALLOCATE, stun.Class.RESPONSE, transaction_id=bytes(12)))
 
 
 @pytest.mark.parametrize(
