@@ -6,10 +6,9 @@ BIN := .venv/bin
 PURE := peer/_association.py,peer/_bundle.py,peer/_candidate.py,peer/_channel.py,peer/_configuration.py,$\
 peer/_defaults.py,peer/_description.py,peer/_errors.py,peer/_facts.py,peer/_framing.py,peer/_gathering.py,peer/_messages.py,$\
 peer/_negotiation.py,peer/_numbers.py,peer/_perfect_negotiation.py,peer/_priorities.py,peer/_remote.py,$\
-peer/_states.py,peer/_stats.py,peer/_stun.py,peer/_tracks.py,peer/_validation.py,peer/_webidl.py,$\
-peer/testing/_trouble.py,$\
-peer/tools/_axis.py,peer/tools/_entries.py,peer/tools/_lanes.py,peer/tools/_picture.py,peer/tools/_servers.py,$\
-peer/tools/_text.py,peer/tools/_verdict.py
+peer/_states.py,peer/_stats.py,peer/_stun.py,peer/_tracks.py,peer/_unreachable.py,peer/_validation.py,$\
+peer/_webidl.py,peer/testing/_trouble.py,peer/tools/_axis.py,peer/tools/_entries.py,peer/tools/_lanes.py,$\
+peer/tools/_picture.py,peer/tools/_servers.py,peer/tools/_text.py,peer/tools/_verdict.py
 
 demo: $(BIN)/ready
 	$(BIN)/python -m examples.demo --write timeline

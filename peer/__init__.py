@@ -6,6 +6,9 @@ Names and behaviour are those of https://www.w3.org/TR/webrtc/, which docstrings
 snake_case is Python's own. Tracks, transceivers and the classes for a configuration (webrtc-pc 4.2) are aiortc's.
 """
 
+from . import _ctrl_c  # noqa: F401 - what comes after it takes long
+
+# isort: split
 from aiortc import RTCConfiguration, RTCIceServer
 
 from ._candidate import RTCIceCandidate

@@ -67,6 +67,8 @@ class Agent:
         self.slots = IceTransportSlots()  # what users see; the connection's tasks change it
         self.state = "new"  # an RTCIceTransportState; changes with what the generations tell
         self.datagrams_discarded = 0  # grows; those of all generations
+        # How many seconds servers took to tell the first address, by their URLs; grows while the newest one gathers.
+        self.server_times: dict[str, float] = {}
         # aiortc sets these three, to no effect: credentials come from descriptions, see expect_offer().
         self.remote_username: str | None = None
         self.remote_password: str | None = None
@@ -121,6 +123,7 @@ class Agent:
         newest = self.newest
         if newest.gathering is None and not self._closed.done():
             newest.relay_only = relay_only
+            self.server_times.clear()
             newest.gathering = newest.spawn(Gatherer(newest, servers, self._foundations, self._timing).run())
 
     def announce(self, ufrag: str, password: str) -> None:
@@ -335,6 +338,10 @@ class Agent:
     def server_failed(self, generation: Generation, error: ServerError) -> None:
         """See Observer."""
         self._observer.server_failed(self, error)
+
+    def server_answered(self, generation: Generation, url: str, seconds: float) -> None:
+        """See Observer."""
+        self.server_times.setdefault(url, seconds)
 
     def checking(self, generation: Generation) -> None:
         """See Observer."""

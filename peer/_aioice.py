@@ -45,6 +45,7 @@ from ._stream import Stream
 from ._stun import CARRIED, unknown_attributes, with_unknown_attributes
 from ._timers import Timers
 from ._timing import Timing
+from ._unreachable import sentence
 from ._upstream import require
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ _UNLISTED = {
         "get_or_create_mdns_protocol",
     ),
     mdns: ("is_mdns_hostname",),
-    stun: ("Transaction", "TransactionFailed", "TransactionTimeout"),
+    stun: ("COOKIE", "Transaction", "TransactionError", "TransactionFailed", "TransactionTimeout"),
     turn: (
         "DEFAULT_ALLOCATION_LIFETIME",
         "TurnClientMixin",
@@ -110,6 +111,7 @@ require(
         ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
         ice.StunProtocol: ("datagram_received", "request", "send_stun", "transactions"),
         turn.TurnClientMixin: ("channel_bind", "channel_refresh_at", "channel_to_peer", "datagram_received"),
+        turn.TurnClientTcpProtocol: ("connection_lost", "data_received", "receiver", "request"),
         turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol", "_connect"),
     },
 )
@@ -123,6 +125,7 @@ CONSENT_CHECKS = 8  # under way at once: more than are sent before consent expir
 RECEIVE_BUFFER = 1 << 18  # bytes that may wait at a socket while Python is busy
 REBIND_SECONDS = 240  # a channel lasts 600 s, the permission that comes with it 300 s (RFC 8656, sections 9 and 12)
 ROLE_CONFLICT = 487  # RFC 8445, section 7.3.1.1
+COOKIE = stun.COOKIE.to_bytes(4, "big")  # in each STUN message (RFC 8489, section 5)
 
 _UNCHECKED = (ice.CandidatePair.State.WAITING, ice.CandidatePair.State.FROZEN)
 
@@ -348,8 +351,52 @@ class _TurnOverUdp(_TurnClient, turn.TurnClientUdpProtocol):
     """A TURN client."""
 
 
+class Unfit(stun.TransactionError):
+    """What a server says, or that it ends the connection, shows that it is none of the kind that was asked."""
+
+
 class _TurnOverTcp(_TurnClient, turn.TurnClientTcpProtocol):
-    """A TURN client over TCP or TLS."""
+    """A TURN client over TCP or TLS. Its requests fail at once when it is clear that none will be answered.
+
+    aioice waits for an answer as long as over UDP.
+    """
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.buffer = b""  # aioice keeps here what does not make a message yet
+        self._unfit: str | None = None  # set when there is nobody to answer
+        self._deadlines: set[asyncio.Timeout] = set()  # of the requests that wait for an answer
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio calls this with what arrives. Before there is an allocation, it can only be STUN."""
+        begun = self.buffer + data
+        if self.receiver is None and (begun[0] > 3 or not COOKIE.startswith(begun[4:8])):
+            self._give_up("what answers there is no TURN server")
+        else:
+            super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Asyncio calls this when the connection has ended."""
+        super().connection_lost(exc)
+        self._give_up("the server has closed the connection")
+
+    def _give_up(self, reason: str) -> None:
+        self._unfit = self._unfit or reason
+        for deadline in self._deadlines:
+            if not deadline.expired():
+                deadline.reschedule(0)
+
+    async def request(self, request: stun.Message) -> tuple[stun.Message, tuple[str, int]]:
+        """Send *request*, and again until it is answered."""
+        try:
+            async with asyncio.timeout(None if self._unfit is None else 0) as deadline:
+                self._deadlines.add(deadline)
+                try:
+                    return await super().request(request)
+                finally:
+                    self._deadlines.remove(deadline)
+        except TimeoutError:
+            raise Unfit(self._unfit) from None
 
 
 class _Nowhere:
@@ -912,18 +959,30 @@ async def reflexive_address(socket: Socket, address: str, port: int) -> tuple[st
     """Ask a STUN server how it sees *socket*."""
     request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
     response, _ = await socket.request(request, (address, port))
-    host, mapped = response.attributes["XOR-MAPPED-ADDRESS"]
-    return host, mapped
+    for name in ("XOR-MAPPED-ADDRESS", "MAPPED-ADDRESS"):  # the servers of RFC 3489 know the latter only
+        if name in response.attributes:
+            host, mapped = response.attributes[name]
+            return host, mapped
+    raise Unfit("the server has answered, but has not told an address")
 
 
 def failure(error: Exception, seconds: float) -> tuple[int, str]:
-    """A code and a text for *error*, with which a server failed that had so many *seconds* to answer."""
-    if isinstance(error, stun.TransactionFailed):
-        code, text = error.response.attributes.get("ERROR-CODE", (UNREACHABLE, "the server refused without a reason"))
-        return code, text
-    if isinstance(error, TimeoutError | stun.TransactionTimeout):
-        return UNREACHABLE, f"the server did not answer within {seconds:g} s"
-    return UNREACHABLE, str(error) or type(error).__name__
+    """A code and a text for *error*, with which a server failed that had so many *seconds* to answer.
+
+    The code is the server's, if it has told one; else UNREACHABLE, as there is no other (webrtc-pc 4.8.3).
+    """
+    match error:
+        case stun.TransactionFailed(response=stun.Message(attributes={"ERROR-CODE": (int(code), str(text))})):
+            return code, text
+        case stun.TransactionFailed():
+            return UNREACHABLE, "the server has refused, and has not told why"
+        case TimeoutError() | stun.TransactionTimeout():
+            return UNREACHABLE, f"the server did not answer within {seconds:g} s"
+        case Unfit():
+            return UNREACHABLE, str(error)
+    if type(error) is ConnectionError:  # so says aioice; the system's are of its subclasses
+        return UNREACHABLE, "the server has answered, but has not told all that belongs to a relay"
+    return UNREACHABLE, sentence(error)
 
 
 def _socket(pair: ice.CandidatePair) -> Socket:

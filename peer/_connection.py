@@ -411,8 +411,11 @@ class RTCPeerConnection(EventTarget):
 
         The latter are those of type transport, local-candidate, remote-candidate and candidate-pair, with those
         members of the W3C's webrtc-stats that are known here. A timestamp is a datetime; round trip times are in
-        seconds. One member is not the W3C's: a transport's datagrams_discarded counts those that had no effect, as
-        they were malformed, forged, from somebody else, or late.
+        seconds.
+
+        Two members of a transport are not the W3C's: server_times, how many seconds each STUN and TURN server took to
+        tell an address, by its URL, without those that have not told one; and datagrams_discarded, the number of those
+        that had no effect, as they were malformed, forged, from somebody else, or late.
         """
         report = await self._session.engine.getStats()
         for entry in self._session.transports.stats(self._session.engine.transport_stats()):

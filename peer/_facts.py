@@ -93,6 +93,9 @@ class Observer(Protocol[G]):
     def server_failed(self, generation: G, error: ServerError) -> None:
         """A server yielded no candidate."""
 
+    def server_answered(self, generation: G, url: str, seconds: float) -> None:
+        """A server has told an address, which may be known already, after so many seconds; more than once, maybe."""
+
     def gathering_ended(self, generation: G) -> None:
         """There will be no more local candidates."""
 

@@ -90,7 +90,7 @@ class Gatherer:
         else:
             places: list[tuple[str, int]] = []
             queries = [(partial(self._ask_turn, server, local_preference(number), places.append), places)]
-        outcomes = await asyncio.gather(*[self._bounded(query, places) for query, places in queries])
+        outcomes = await asyncio.gather(*[self._bounded(server.url, query, places) for query, places in queries])
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures and len(failures) == len(outcomes):
             # What a server has answered says more than that it did not, and that more than that it was not asked.
@@ -104,15 +104,22 @@ class Gatherer:
         return local_preference(rank, len(self._servers), number)
 
     async def _bounded(
-        self, query: Callable[[], Coroutine[Any, Any, None]], places: list[tuple[str, int]]
+        self, url: str, query: Callable[[], Coroutine[Any, Any, None]], places: list[tuple[str, int]]
     ) -> _Failure | None:
-        """Run *query*, but not for ever; return how it failed. It has asked from the first of *places*, if from any."""
+        """Run *query*, which asks the server *url*, but not for ever; return how it failed.
+
+        It has asked from the first of *places*, if from any.
+        """
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             async with asyncio.timeout(self._timing.servers):
                 await query()
         except Exception as error:
-            was_asked = bool(places) and not isinstance(error, socket.gaierror)
+            # A name that cannot be looked up, or is none (UnicodeError), is not asked.
+            was_asked = bool(places) and not isinstance(error, socket.gaierror | UnicodeError)
             return _Failure(*failure(error, self._timing.servers), places[0] if was_asked else None)
+        self._generation.observer.server_answered(self._generation, url, clock() - began)
         return None
 
     async def _ask_stun(self, server: IceServer, socket_: Socket, base: aioice.Candidate, preference: int) -> None:

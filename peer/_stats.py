@@ -8,7 +8,7 @@ whatever is added in between, and can hardly be guessed (webrtc-pc 8.4).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiortc.stats import RTCStats, RTCTransportStats
@@ -20,12 +20,13 @@ from ._ice_transport import IceTransportSlots, RTCIceCandidatePair
 
 @dataclass
 class TransportStats(RTCTransportStats):
-    """RTCTransportStats with what ICE adds to it."""
+    """RTCTransportStats with what ICE adds to it; server_times is not the W3C's."""
 
     iceState: str
     iceLocalUsernameFragment: str | None
     selectedCandidatePairId: str | None
     selectedCandidatePairChanges: int
+    server_times: dict[str, float]  # seconds, by URL: how long each ICE server took to tell us an address
     datagrams_discarded: int
     """Not the W3C's: datagrams that had no effect. They were malformed, forged, came from somebody else or too late."""
     rtcpTransportStatsId: str | None = None
@@ -75,13 +76,15 @@ class IceCandidatePairStats(RTCStats):
 def transport_entries(
     transport: RTCTransportStats,
     slots: IceTransportSlots,
+    server_times: Mapping[str, float],
     checked: Iterable[CheckedPair],
     pair_of: Callable[[CheckedPair], RTCIceCandidatePair],
     datagrams_discarded: int,
 ) -> list[RTCStats]:
     """All entries of one transport.
 
-    *transport* is aiortc's, *checked* are the pairs its agent knows; it has discarded *datagrams_discarded*.
+    *transport* is aiortc's; its agent knows *server_times* and *checked* pairs, and has discarded
+    *datagrams_discarded*.
     """
     candidates: dict[tuple[str, RTCIceCandidate], IceCandidateStats] = {}
 
@@ -132,6 +135,7 @@ def transport_entries(
         iceLocalUsernameFragment=slots.local_parameters.usernameFragment if slots.local_parameters else None,
         selectedCandidatePairId=selected,
         selectedCandidatePairChanges=slots.pair_changes,
+        server_times=dict(server_times),
         datagrams_discarded=datagrams_discarded,
     )
     return [whole, *candidates.values(), *pairs]

@@ -237,7 +237,12 @@ class Transports:
             for agent, transport in reported
             if agent in self.gathering.transports
             for entry in transport_entries(
-                transport, agent.slots, agent.checked_pairs(), partial(self._pair, agent), agent.datagrams_discarded
+                transport,
+                agent.slots,
+                agent.server_times,
+                agent.checked_pairs(),
+                partial(self._pair, agent),
+                agent.datagrams_discarded,
             )
         ]
 

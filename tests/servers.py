@@ -76,10 +76,11 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
 
 
 class MappingServer(asyncio.DatagramProtocol):
-    """A STUN server that says of everybody that they come from the same address, as behind a NAT."""
+    """A STUN server that says of everybody that they come from the same address, as behind a NAT: in an *attribute*."""
 
-    def __init__(self, mapped: tuple[str, int]) -> None:
-        self._mapped = mapped
+    def __init__(self, mapped: tuple[str, int], attribute: str | None, kind: stun.Class) -> None:
+        self._attributes = {attribute: mapped} if attribute else {}
+        self._kind = kind
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -88,21 +89,42 @@ class MappingServer(asyncio.DatagramProtocol):
         request = stun.parse_message(data)
         response = stun.Message(
             message_method=stun.Method.BINDING,
-            message_class=stun.Class.RESPONSE,
+            message_class=self._kind,
             transaction_id=request.transaction_id,
+            attributes=dict(self._attributes),
         )
-        response.attributes["XOR-MAPPED-ADDRESS"] = self._mapped
         self._transport.sendto(bytes(response), addr)
 
 
 @contextlib.asynccontextmanager
-async def mapping_server(*mapped: tuple[str, int], host: str = "127.0.0.1") -> AsyncIterator[list[str]]:
-    """Run a server for each mapped address, on *host*; gives their URLs."""
+async def babbling_server(says: bytes) -> AsyncIterator[str]:
+    """Run a TCP server that *says* the same to everybody, or ends the connection; gives the URL of a TURN server."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(says)
+        if says:
+            await reader.read()  # until the other side ends the connection
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1")
+    async with server:
+        yield f"turn:127.0.0.1:{server.sockets[0].getsockname()[1]}?transport=tcp"
+
+
+@contextlib.asynccontextmanager
+async def mapping_server(
+    *mapped: tuple[str, int],
+    host: str = "127.0.0.1",
+    attribute: str | None = "XOR-MAPPED-ADDRESS",
+    kind: stun.Class = stun.Class.RESPONSE,
+) -> AsyncIterator[list[str]]:
+    """Run a server for each mapped address, on *host*; gives their URLs. They may lack the *attribute* to answer in."""
     loop = asyncio.get_running_loop()
     transports = []
     for address in mapped:
         transport, _ = await loop.create_datagram_endpoint(
-            functools.partial(MappingServer, address), local_addr=(host, 0)
+            functools.partial(MappingServer, address, attribute, kind), local_addr=(host, 0)
         )
         transports.append(transport)
     name = f"[{host}]" if ":" in host else host

@@ -11,10 +11,12 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from commands import run, start
+from commands import ROOT, run, start
 from servers import mapping_server
 
 from peer._gatherer import host_addresses
@@ -61,7 +63,8 @@ def test_a_real_server_answers_as_stun_and_as_turn(turn):
     for url in (udp, tcp):
         assert re.search(rf"(?m)^ *\d+\.\d  relay  udp +127\.0\.0\.1 +\d+ +\d+  {re.escape(url)}$", output)
         assert re.search(rf"(?m)^ok   {re.escape(url)}  answered after \d+ ms: relay$", output)
-    assert f"ok   {stun}  answered: the address it told is a candidate already\n" in output
+    known = r"answered after \d+ ms: the address it told is a candidate already"
+    assert re.search(rf"(?m)^ok   {re.escape(stun)}  {known}$", output)
     assert "no srflx" not in output
     assert re.search(r"(?m)^ok   candidates: \d+ host, 2 relay; servers that are fine: 3 of 3$", output)
 
@@ -93,6 +96,19 @@ def test_a_wrong_password_is_told_with_the_code_of_the_server(turn):
     assert re.search(rf"(?m)^BAD  {re.escape(url)}  answered after \d+ ms: {re.escape(hint)}$", output)
     assert "-    no relay candidate: no TURN server has given one\n" in output
     assert output.splitlines()[-1].endswith("servers that are fine: 0 of 1")
+
+
+def test_several_users_of_one_server_are_told_apart(turn):
+    url = turn["urls"][1]
+    users = with_user(url), with_user(url, "other:secret"), with_user(url, "user2:secret")
+    status, output, complaints = run("gather", *(f"--server={word}" for word in users))
+    assert (status, complaints) == (1, "")
+    assert len(re.findall("  host   udp  ", output)) == len(host_addresses())
+    assert re.search(rf"(?m)^ok   {re.escape(url)}  answered after \d+ ms: relay$", output)
+    for name in ("user 2", "user 3"):
+        assert re.search(rf"(?m)^ *\d+\.\d  error  401  Unauthorized  {re.escape(url)}.* \({name}\)$", output)
+        assert re.search(rf"(?m)^BAD  {re.escape(url)} \({name}\)  answered after \d+ ms: 401 Unauthorized;", output)
+    assert output.splitlines()[-1].endswith("servers that are fine: 1 of 3")
 
 
 def test_a_server_that_says_nothing_is_given_up(silent_server):
@@ -129,17 +145,26 @@ def test_the_json_is_a_recording(silent_server):
     assert f"candidates  701 {silent_server}\n" in text
 
 
+TIMES = ("0", "-1", "nan", "inf", "soon")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--server", "stun:user:secret@example.org"], "only TURN servers (turn:, turns:) ask for a user"),
         (["--server", "user:secret@example.org"], "only TURN servers (turn:, turns:) ask for a user"),
-        (["--server", "turn:example.org"], "a TURN server needs a username and a credential"),
+        (
+            ["--server", "turn:example.org"],
+            "a TURN server asks for a user and a password: turn:user:password@example.org",
+        ),
+        (["--server", "turn:secret@example.org"], "a TURN server asks for a password: turn:user:password@example.org"),
         (["--server", "turn:user:secret@exa mple"], "does not name a host"),
         (["--server", "http://example.org"], "is not the URL of a STUN or TURN server"),
-        (["--server=turn:user:secret@a.b", "--server=turn:user:secret2@a.b"], "turn:a.b is given twice"),
-        (["--timeout", "0"], "invalid seconds value: '0'"),
-        (["--timeout", "nan"], "invalid seconds value: 'nan'"),
+        (
+            ["--server=turn:user:secret@a.b", "--server=turn:user:secret2@a.b"],
+            "turn:a.b is given twice with the same user",
+        ),
+        *((["--timeout", word], f"--timeout: '{word}' is not a number of seconds above 0") for word in TIMES),
     ],
 )
 def test_a_wrong_command_line_is_explained_and_repeats_no_password(arguments, sentence):
@@ -158,6 +183,63 @@ def test_ctrl_c_leaves_cleanly_also_with_a_relay(silent_server, turn, form):
         process.send_signal(signal.SIGINT)
         _, complaints = process.communicate(timeout=45)
     assert (process.returncode, complaints) == (130, "")
+
+
+@pytest.mark.parametrize(
+    "module", ["peer._ctrl_c", "aioice.stun", "peer._connection", "argparse", "peer.tools._gather"]
+)
+def test_ctrl_c_leaves_cleanly_while_modules_are_imported(silent_server, module):
+    environment = {"PYTHONPROFILEIMPORTTIME": "1"}
+    with start("gather", "--server", silent_server, environment=environment) as process:
+        line = process.stderr.readline()
+        while line.split()[-1] != module:
+            line = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=45)
+    assert process.returncode == 130
+    assert [line for line in complaints.splitlines() if not line.startswith("import time:")] == []
+
+
+def test_ctrl_c_leaves_cleanly_before_there_is_a_candidate(silent_server):
+    with start("gather", "--server", silent_server) as process:
+        process.stdout.readline()  # the heading
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=45)
+    assert (process.returncode, complaints) == (130, "")
+
+
+def test_who_is_started_without_ctrl_c_has_none(silent_server):
+    ignoring = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    arguments = "gather", "--timeout", "0.5", "--server", silent_server
+    with start(*arguments, preexec_fn=ignoring) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=45)
+    assert (process.returncode, complaints) == (1, "")
+
+
+@pytest.mark.parametrize("arguments", [["gather"], ["gather", "--json"], ["gather", "--help"]])
+def test_a_disk_that_is_full_is_told_in_a_sentence(arguments):
+    with open("/dev/full", "w") as full:  # noqa: SIM117 - the file is closed last
+        with start(*arguments, stdout=full, environment={"PYTHONUNBUFFERED": ""}) as process:
+            complaints = process.stderr.read()
+    sentence = "python -m peer: cannot write to standard output: No space left on device\n"
+    assert (process.wait(45), complaints) == (1, sentence)
+
+
+@pytest.mark.parametrize(
+    ("command", "complaints"),
+    [
+        ("gather >&-", "python -m peer: standard output is closed\n"),
+        ("gather --json >&-", "python -m peer: standard output is closed\n"),
+        ("timeline nowhere.jsonl 2>&-", ""),
+        ("timeline - <&-", "python -m peer timeline: -: standard input is closed\n"),
+    ],
+)
+def test_a_stream_that_is_closed_is_told_in_a_sentence(command, complaints):
+    script = f'exec "$0" -W default -m peer {command}'
+    done = subprocess.run(["sh", "-c", script, sys.executable], cwd=ROOT, capture_output=True, text=True, timeout=45)
+    assert (done.returncode, done.stderr) == (1, complaints)
 
 
 def test_who_reads_no_further_is_no_reason_to_complain(silent_server):

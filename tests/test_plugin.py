@@ -135,7 +135,7 @@ def test_arguments_are_fixtures_that_users_define_anew(browser, project):
                     assert await page.evaluate("return state.pc.getConfiguration().bundlePolicy") == "max-bundle"
                     assert await page.evaluate("return navigator.userAgent") == "mine"
             asyncio.run(main())
-            assert {"page", "a", "b"} <= {entry["peer"] for entry in recording if "delayed by" in entry["event"]}
+            assert {"page", "a", "b"} <= {entry["peer"] for entry in recording if "delayed by" in str(entry["value"])}
 
         class TestHere:
             @pytest.fixture
@@ -176,7 +176,7 @@ def test_a_test_that_fails_shows_the_timeline_of_both_sides(browser, project):
     result.assert_outcomes(passed=2, failed=1, errors=2)
     output = result.stdout.str()
     assert output.count("- timeline -") == 2
-    for line in ("python  connection  connected", "page    connection  connected", "dog  signalling  barks"):
+    for line in ("python  connection  connected", "page    connection  connected", "dog  notes       barks"):
         assert len(re.findall(rf"(?m)^ +\d+\.\d  {line}$", output)) == 1, line
     assert "mute " not in output
 

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 
 import pytest
+from aioice import stun
 from peers import Log, negotiate, open_peers, opened, trickle
-from servers import coturn, mapping_server
+from servers import babbling_server, coturn, mapping_server
 
 from peer._connection import transports_of
+from peer._timing import shortened
 
 
 async def connect(offerer, answerer):
@@ -140,3 +142,63 @@ async def test_a_server_of_another_family_is_asked_from_there(monkeypatch):
             ("2001:db8::5", "::1", six[0]),
         }
         assert errors == []
+
+
+async def the_error(server):
+    """What is said of the only server, which yields no candidate."""
+    async with open_peers({"iceServers": [server]}) as (peer,):
+        peer.createDataChannel("chat")
+        errors = []
+        peer.onicecandidateerror = errors.append
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        assert {c.type async for c in peer.ice_candidates() if c.candidate} == {"host"}
+    (error,) = errors
+    assert error.url == server["urls"]
+    return error.errorCode, error.errorText
+
+
+async def test_a_server_of_before_2008_tells_the_address_as_it_is():
+    async with (
+        mapping_server(("203.0.113.5", 40000), attribute="MAPPED-ADDRESS") as (url,),
+        open_peers({"iceServers": [{"urls": url}]}) as (peer,),
+    ):
+        peer.createDataChannel("chat")
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        assert {(c.address, c.url) async for c in peer.ice_candidates() if c.type == "srflx"} == {("203.0.113.5", url)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (stun.Class.RESPONSE, "the server has answered, but has not told an address"),
+        (stun.Class.ERROR, "the server did not answer within 0.5 s"),
+    ],
+)
+async def test_an_answer_without_what_belongs_to_it_is_an_error_with_a_sentence(kind, sentence):
+    async with mapping_server(("203.0.113.5", 40000), attribute=None, kind=kind) as (url,):
+        with shortened(servers=0.5):
+            told = await the_error({"urls": url})
+        assert told == (701, sentence)
+
+
+ALLOCATED = bytes(stun.Message(stun.Method.ALLOCATE, stun.Class.RESPONSE, transaction_id=bytes(12)))
+
+
+@pytest.mark.parametrize(
+    ("says", "sentence"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers there is no TURN server"),
+        (b"\x15\x03\x03\x00\x02\x02F", "what answers there is no TURN server"),
+        (b"\x01\x03\x00\x00!\x12\xa4B", "did not answer"),  # how an answer begins
+        (ALLOCATED, "did not answer"),  # to somebody else
+        (b"", "the server has closed the connection"),
+    ],
+)
+async def test_it_is_clear_at_once_that_a_connection_leads_to_no_turn_server(says, sentence):
+    async with babbling_server(says) as url:
+        with shortened(servers=0.2 if sentence == "did not answer" else 30):
+            code, text = await the_error({"urls": url, "username": "user", "credential": "secret"})
+        assert code == 701
+        assert sentence in text

@@ -158,6 +158,18 @@ async def test_a_reflexive_candidate_is_reported_with_the_server_it_came_from():
         }
 
 
+async def test_a_transport_reports_how_long_servers_took_to_tell_an_address_though_it_is_known(turn):
+    stun, relay, refused = turn["urls"]
+    servers = [{"urls": stun}, {**turn, "urls": relay}, {**turn, "urls": refused, "credential": "wrong"}]
+    async with open_peers({"iceServers": servers}) as (peer,):
+        peer.createDataChannel("chat")
+        await peer.setLocalDescription()
+        await peer.gathering_complete()
+        (transport,) = of_type(await peer.getStats(), "transport")
+        assert transport.server_times.keys() == {stun, relay}
+        assert min(transport.server_times.values()) > 0
+
+
 async def test_a_connection_without_negotiation_reports_no_transport():
     async with open_peers(None) as (peer,):
         peer.createDataChannel("chat")

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from commands import run, start
-from peers import Tone, connect, heard, negotiate, open_peers, reached, two_channels
+from peers import Tone, connect, heard, negotiate, open_peers, reached, trickle, two_channels
 
 from peer.tools import as_svg, parse, record
 
@@ -47,6 +47,23 @@ async def test_a_recording_has_all_that_was_fired():
             assert pair["remote"]["candidate"].startswith("candidate:")
     assert values(entries, "bob", "datachannel") == values(entries, "bob", "open") == [{"label": "chat"}]
     assert [entry["time"] for entry in entries] == sorted(entry["time"] for entry in entries)
+
+
+async def test_a_recording_has_what_came_of_the_checks_of_pairs():
+    entries = []
+    async with open_peers(None, None) as (alice, bob):
+        record(alice, "alice", entries.append)
+        alice.createDataChannel("chat")
+        trickle(alice, bob)
+        await negotiate(alice, bob)
+        await reached(alice, "connectionState", "connected")
+    (selected, *_) = values(entries, "alice", "selectedcandidatepairchange")
+    pairs = values(entries, "alice", "candidatepair")
+    assert {pair["state"] for pair in pairs} <= {"in-progress", "succeeded", "failed"}
+    succeeded = [pair for pair in pairs if pair["state"] == "succeeded"]
+    places = [(pair["local"]["type"], pair["local"]["port"], pair["remote"]["port"]) for pair in succeeded]
+    assert ("host", selected["local"]["port"], selected["remote"]["port"]) in places
+    assert len(set(map(str, pairs))) == len(pairs)  # a state is told once
 
 
 async def test_a_recording_of_a_file_is_what_a_function_gets():
@@ -116,7 +133,7 @@ LINES = """\
 OTHER_LINES = '{"time": 1002, "peer": "bob", "event": "offer received"}\n'
 TEXT = """\
      0.0  alice  signalling  have-local-offer
-     2.0  bob    signalling  offer received
+     2.0  bob    notes       offer received
      3.5  alice  candidates  host
 """
 
@@ -147,7 +164,7 @@ def test_what_the_output_cannot_write_is_escaped():
     lines = '{"time": 0, "peer": "alice", "event": "gr\\u00fc\\u00dfe"}\n'
     with start("timeline", "-", stdin=subprocess.PIPE, environment={"PYTHONIOENCODING": "ascii"}) as process:
         output, complaints = process.communicate(lines, timeout=45)
-    assert (output, complaints) == ("     0.0  alice  signalling  gr\\xfc\\xdfe\n", "")
+    assert (output, complaints) == ("     0.0  alice  notes       gr\\xfc\\xdfe\n", "")
 
 
 def test_one_name_in_two_files_is_two_peers(files):
@@ -172,9 +189,11 @@ def test_a_picture_is_written_to_a_file(files, tmp_path, name):
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
-        (["nowhere.jsonl"], 1, "No such file or directory: 'nowhere.jsonl'"),
+        (["nowhere.jsonl"], 1, "nowhere.jsonl: cannot be read: No such file or directory"),
         (["-"], 1, "-: line 1 is not JSON"),
-        ([sys.executable], 1, f"{sys.executable}: 'utf-8' codec can't decode byte"),
+        ([os.devnull], 1, f"{os.devnull}: nothing was recorded"),
+        ([os.devnull, os.devnull, "-o", "picture.svg"], 1, f"{os.devnull}, {os.devnull}: nothing was recorded"),
+        ([sys.executable], 1, f"{sys.executable}: this is no text in UTF-8"),
         (["-", "-o", "picture.png"], 2, "picture.png ends neither with .svg nor with .html"),
         ([], 2, "the following arguments are required: FILE"),
     ],
@@ -184,6 +203,24 @@ def test_what_cannot_be_shown_is_explained(arguments, status, sentence):
     assert (found, output) == (status, "")
     assert sentence in complaints.splitlines()[-1]
     assert "Traceback" not in complaints
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("nowhere/picture.svg", "No such file or directory"), ("is.svg", "Is a directory")]
+)
+def test_a_picture_that_cannot_be_written_is_told_in_a_sentence(files, tmp_path, name, reason):
+    (tmp_path / "is.svg").mkdir()
+    path = tmp_path / name
+    sentence = f"python -m peer timeline: {path}: cannot be written: {reason}\n"
+    assert run("timeline", *files, "-o", str(path)) == (1, "", sentence)
+
+
+@pytest.mark.parametrize("command", ["gather", "timeline"])
+def test_help_tells_the_exit_statuses(command):
+    status, output, _ = run(command, "--help")
+    assert status == 0
+    _, statuses = output.split("exit status:\n")
+    assert [line.split()[0] for line in statuses.splitlines() if not line.startswith("   ")] == ["0", "1", "2", "130"]
 
 
 def test_without_a_command_the_commands_are_listed():

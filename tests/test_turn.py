@@ -285,7 +285,7 @@ LOOPBACK = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     [
         (LOCALHOST, True, "localhost", None),
         (LOOPBACK, True, "127.0.0.1", None),
-        (LOCALHOST, False, "localhost", "certificate verify failed: self-signed certificate"),
+        (LOCALHOST, False, "localhost", "the server's certificate is not accepted: self-signed certificate"),
         (LOCALHOST, True, "127.0.0.1", "IP address mismatch, certificate is not valid for '127.0.0.1'"),
         (LOOPBACK, True, "localhost", "Hostname mismatch, certificate is not valid for 'localhost'"),
     ],

@@ -39,7 +39,7 @@ async def troubled(
     def fate(sender: str, message: Mapping[str, Any]) -> Any:
         found = trouble(sender, next(numbers[sender]), message)
         if to is not None and (words := in_words(found)):
-            to(Entry(time=now(), peer=sender, event=f"{kind(message)} {words}", value=None))
+            to(Entry(time=now(), peer=sender, event="trouble", value=f"{kind(message)} {words}"))
         return found
 
     end = _Troubled(signaling, lambda message: fate(names[0], message), lambda message: fate(names[1], message))

@@ -11,9 +11,12 @@ or whatever its user has noted. value depends on it:
                                 candidates with an empty text
     icecandidateerror           url, errorCode, errorText, and address and port, if known
     selectedcandidatepairchange local and remote, two candidates
+    candidatepair               state, that of the check of local and remote: in-progress, succeeded or failed
     ...statechange              the state
     datachannel, open, ...      label, that of the channel; with error, message, too
     track                       kind
+    trouble                     what became of a message
+    verdict                     good, and more: what gather thinks of servers
     what users note             anything that JSON has, or null
 
 Whoever writes such lines, a page for one, can have them shown.
@@ -53,7 +56,9 @@ def _entry(line: str, number: int) -> Entry:
     except (ValueError, RecursionError):
         raise ValueError(f"line {number} is not JSON") from None
     match found:
-        case {"time": int() | float() as time, "peer": str(peer), "event": str(event)} if abs(time) < _AGES:
+        case {"time": int() | float() as time, "peer": str(peer), "event": str(event)} if (
+            not isinstance(time, bool) and abs(time) < _AGES
+        ):
             return Entry(time=round(float(time), 3), peer=peer, event=event, value=found.get("value"))
     raise ValueError(f"line {number} is not an entry: it needs a time, a peer and an event")
 

@@ -10,21 +10,23 @@ import argparse
 import asyncio
 import json
 import math
-import sys
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from peer._configuration import configuration
 from peer._connection import RTCPeerConnection
+from peer._ctrl_c import STATUS, leave
 from peer._errors import DOMException
 from peer._timing import Timing, shortened
 
 from ._entries import Entry
 from ._lanes import kind
-from ._recording import record
-from ._servers import ice_server
+from ._recording import now, record
+from ._servers import Asked, asked, connections, ice_server, peer
 from ._terminal import Terminal
 from ._text import painted, printable
 from ._verdict import Verdict, verdict, waiting
@@ -33,11 +35,12 @@ _DESCRIPTION = """\
 Ask STUN and TURN servers for ICE candidates, and show each candidate the moment it is found, as the page "Trickle ICE"
 does in a browser. At the end, a verdict says of each server whether it answered, and after how long."""
 _EPILOG = """\
-A ":" in a user's name is written %3A, and a "%" in a name or a password %25.
+A ":" in a user's name is written %3A, and a "%" in a name or a password %25. A TURN server that is given several
+times, with several users, is asked for each of them; what belongs to the second is marked "(user 2)", and so on.
 
 exit status:
   0    all servers are fine, and there is a candidate
-  1    a server is not, or there is no candidate
+  1    a server is not, or there is no candidate, or the output cannot be written
   2    the command line is wrong
   130  Ctrl-C"""
 _COLUMNS = "{:>7}  {:<5}  {:<8}  {:<21}  {:>5}  {:>10}  {}"
@@ -63,7 +66,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--relay-only", action="store_true", help="gather no candidates but those of TURN servers")
     parser.add_argument(
         "--timeout",
-        type=seconds,
+        type=_seconds,
         default=Timing.servers,
         metavar="SECONDS",
         help="what a server has to answer in (default: %(default)g)",
@@ -72,67 +75,119 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(run=partial(_run, parser))
 
 
-def seconds(text: str) -> float:
-    """The number that an argument is; argparse has this function's name in what it says of one that is none."""
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise ValueError
-    return number
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (number := float(text)) < math.inf:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
 
 
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    policy = "relay" if options.relay_only else "all"
     try:
         servers = [ice_server(word) for word in options.server]
-        wanted = {"iceServers": servers, "iceTransportPolicy": "relay" if options.relay_only else "all"}
-        configuration(wanted)
+        # Those behind the first one have TURN servers only, and the others' candidates are known.
+        wanted = [
+            {"iceServers": its, "iceTransportPolicy": "relay" if number else policy}
+            for number, its in enumerate(connections(servers))
+        ]
+        for each in wanted:
+            configuration(each)
     except (DOMException, ValueError) as error:
         parser.error(f"argument --server: {error}")
-    urls = [server["urls"] for server in servers]
-    for url in urls:
-        if urls.count(url) > 1:  # events name a server by its URL
-            parser.error(f"argument --server: {url} is given twice, and nobody could tell which of them has answered")
-    return asyncio.run(_gather(wanted, urls, options.timeout, _Json() if options.json else _Table(urls)))
-
-
-async def _gather(wanted: Any, urls: list[str], timeout: float, output: _Json | _Table) -> int:
-    """Gather with the configuration *wanted*; returns the exit status."""
-    new: asyncio.Queue[Entry] = asyncio.Queue()  # listeners must not write: whether that fails is not for them to know
-    entries: list[Entry] = []
-    with shortened(servers=timeout):
-        pc = RTCPeerConnection(wanted)
+    output = _Json() if options.json else _Table(asked(servers))
     try:
-        note = record(pc, "gather", new.put_nowait)
-        pc.createDataChannel("gather")
-        await pc.setLocalDescription()
-        while not (entries and entries[-1]["event"] == "icecandidate" and entries[-1]["value"] is None):
-            try:
-                async with asyncio.timeout(0.2):
-                    entries.append(await new.get())
-            except TimeoutError:
-                output.wait(entries)
-            else:
-                output.tell(entries)
-        found = verdict(urls, entries, relay_only=wanted["iceTransportPolicy"] == "relay")
-        note("verdict", asdict(found))
-        entries.append(new.get_nowait())
-        output.tell(entries)
-        output.judge(found)
-        return 0 if found.good else 1
+        return asyncio.run(_gather(wanted, asked(servers), options.timeout, output))
+    except asyncio.CancelledError:
+        return STATUS
+
+
+@contextmanager
+def _cancelled_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C cancel the current task, so that it closes what it has opened; a second one ends the process."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+
+    def cancel(*_: object) -> None:
+        signal.signal(signal.SIGINT, leave)
+        loop.call_soon_threadsafe(task.cancel)
+
+    if signal.getsignal(signal.SIGINT) is leave:  # else whoever has started us wants no Ctrl-C
+        signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
     finally:
-        output.stop()
-        await pc.close()
+        if signal.getsignal(signal.SIGINT) is cancel:
+            signal.signal(signal.SIGINT, leave)
+
+
+async def _gather(wanted: list[Any], servers: list[Asked], timeout: float, output: _Json | _Table) -> int:
+    """Gather with each of the configurations *wanted*; returns the exit status."""
+    new: asyncio.Queue[Entry] = asyncio.Queue()  # listeners must not write: whether that fails is not for them to know
+    pcs: dict[str, RTCPeerConnection] = {}  # by name; grows
+    with _cancelled_by_ctrl_c():
+        try:
+            for number, each in enumerate(wanted):
+                with shortened(servers=timeout):
+                    pc = pcs[peer(number)] = RTCPeerConnection(each)
+                record(pc, peer(number), new.put_nowait)
+                pc.createDataChannel("gather")
+                await pc.setLocalDescription()
+            entries = await _gathered(pcs, new, output)
+            relay_only = wanted[0]["iceTransportPolicy"] == "relay"
+            found = verdict(servers, entries, await _times(pcs), relay_only=relay_only)
+            entries.append(Entry(time=now(), peer=peer(0), event="verdict", value=asdict(found)))
+            output.tell(entries)
+            output.judge(found)
+            return 0 if found.good else 1
+        finally:
+            closing = [pc.close() for pc in pcs.values()]
+            try:
+                output.stop()
+            finally:
+                for each in closing:
+                    await each
+
+
+async def _gathered(
+    pcs: dict[str, RTCPeerConnection], new: asyncio.Queue[Entry], output: _Json | _Table
+) -> list[Entry]:
+    """What happens until all have gathered."""
+    entries: list[Entry] = []
+    gathering = len(pcs)
+    while gathering:
+        try:
+            async with asyncio.timeout(0.2):
+                entries.append(await new.get())
+        except TimeoutError:
+            output.wait(entries, await _times(pcs))
+        else:
+            output.tell(entries)
+            gathering -= entries[-1]["event"] == "icecandidate" and entries[-1]["value"] is None
+    return entries
+
+
+async def _times(pcs: dict[str, RTCPeerConnection]) -> dict[Asked, float]:
+    """How many ms servers took to tell an address."""
+    return {
+        Asked(name, url): seconds * 1000
+        for name, pc in pcs.items()
+        for entry in (await pc.getStats()).values()
+        if entry.type == "transport"
+        for url, seconds in entry.server_times.items()
+    }
 
 
 class _Json:
     """Output for programs: a recording."""
 
     def __init__(self) -> None:
-        self._terminal = Terminal(sys.stdout)
+        self._terminal = Terminal()
 
     def tell(self, entries: list[Entry]) -> None:
         self._terminal.line(json.dumps(entries[-1]))
 
-    def wait(self, entries: list[Entry]) -> None:
+    def wait(self, entries: list[Entry], times: Mapping[Asked, float]) -> None:
         pass
 
     def judge(self, found: Verdict) -> None:
@@ -143,11 +198,11 @@ class _Json:
 
 
 class _Table:
-    """Output for people: a line for each candidate and each error of the servers *urls*, and the verdict in words."""
+    """Output for people: a line for each candidate and each error of the *servers*, and the verdict in words."""
 
-    def __init__(self, urls: list[str]) -> None:
-        self._urls = urls
-        self._terminal = Terminal(sys.stdout)
+    def __init__(self, servers: list[Asked]) -> None:
+        self._servers = servers
+        self._terminal = Terminal()
         self._clock = 0.0  # of the running loop, when it was first looked at
         self._terminal.line(_COLUMNS.format("ms", *_MEMBERS))
 
@@ -155,13 +210,15 @@ class _Table:
         entry = entries[-1]
         if entry["event"] in ("icecandidate", "icecandidateerror"):
             words = _row(entry, entry["time"] - entries[0]["time"])
+            if entry["peer"] != peer(0):
+                words += f" ({entry['peer']})"
             self._terminal.line(painted(printable(words), kind(entry), self._terminal.colours))
 
-    def wait(self, entries: list[Entry]) -> None:
-        now = asyncio.get_running_loop().time()
-        self._clock = self._clock or now
-        names = ", ".join(waiting(self._urls, entries)) or "the end"
-        self._terminal.progress(f"{now - self._clock:5.1f} s  waiting for {printable(names)}")
+    def wait(self, entries: list[Entry], times: Mapping[Asked, float]) -> None:
+        clock = asyncio.get_running_loop().time()
+        self._clock = self._clock or clock
+        names = ", ".join(waiting(self._servers, entries, times)) or "the end"
+        self._terminal.progress(f"{clock - self._clock:5.1f} s  waiting for {printable(names)}")
 
     def judge(self, found: Verdict) -> None:
         self._terminal.line()
@@ -189,7 +246,7 @@ def _row(entry: Entry, ms: float) -> str:
 def _sentences(found: Verdict) -> Iterator[tuple[str, str]]:
     """The verdict, sentence by sentence, each with its kind, for a colour."""
     for server in found.servers:
-        yield _judged(server.good, f"{server.url}  {server.sentence}")
+        yield _judged(server.good, f"{server.name}  {server.sentence}")
     for type, reason in found.missing.items():
         yield f"-    no {type} candidate: {reason}", "idle"
     counts = ", ".join(f"{count} {type}" for type, count in found.candidates.items()) or "none"

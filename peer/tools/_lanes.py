@@ -1,13 +1,16 @@
 """What a recording looks like: which entry belongs where on a time line, and in which words. Pure decisions.
 
-Each peer has six lanes, of which those are shown that any peer has something for:
+Each peer has nine lanes, of which those are shown that any peer has something for:
 
-    signalling    the signaling state; what asks for negotiation; and what users note
-    gathering     the ICE gathering state
+    signalling    the signaling state, and what asks for negotiation
+    trouble       what became of messages on purpose (peer.testing)
+    gathering     the ICE gathering state, and the verdict on servers
     candidates    candidates, each by its type, the end of them, and servers that yield none
+    checks        pairs of candidates, by the type of the local one: that they are checked, and what came of it
     ICE           the ICE connection state, and the pairs that were selected
     connection    the connection state: ICE and DTLS
     channels      data channels, messages and tracks
+    notes         all else: what users note
 
 A state lasts until the next one in its lane, the last one for ever. What there was before its first change nobody has
 recorded, and nothing is shown. All else is a mark at one moment. Recordings may come from anybody: an entry
@@ -23,9 +26,14 @@ from typing import Any
 
 from ._entries import Entry, ordered
 
-LANES = ("signalling", "gathering", "candidates", "ICE", "connection", "channels")
+LANES = ("signalling", "trouble", "gathering", "candidates", "checks", "ICE", "connection", "channels", "notes")
 
 _LANE_OF = {
+    "signalingstatechange": "signalling",
+    "negotiationneeded": "signalling",
+    "trouble": "trouble",
+    "verdict": "gathering",
+    "candidatepair": "checks",
     "icegatheringstatechange": "gathering",
     "icecandidate": "candidates",
     "icecandidateerror": "candidates",
@@ -71,7 +79,7 @@ def lanes(entries: Iterable[Entry]) -> dict[str, dict[str, list[Item]]]:
 
 def lane(entry: Entry) -> str:
     """The lane that an entry belongs to."""
-    return _LANE_OF.get(entry["event"], "signalling")
+    return _LANE_OF.get(entry["event"], "notes")
 
 
 def _items(entries: Sequence[Entry], began: float) -> list[Item]:
@@ -104,7 +112,12 @@ def kind(entry: Entry) -> str:
             return "end"
         case {"event": "icecandidate", "value": {"type": str(type)}} if type in _TYPES:
             return type
-        case {"event": "selectedcandidatepairchange", "value": {"local": {"type": str(type)}}} if type in _TYPES:
+        case {"event": "candidatepair", "value": {"state": "failed"}} | {"event": "verdict", "value": {"good": False}}:
+            return "error"
+        case {
+            "event": "selectedcandidatepairchange" | "candidatepair",
+            "value": {"local": {"type": str(type)}},
+        } if type in _TYPES:
             return type
         case {"event": "icecandidate", "value": None}:
             return "null"
@@ -130,6 +143,12 @@ def _words(event: str, value: Any) -> str:
             return f"{code} {url}"
         case "selectedcandidatepairchange", {"local": {} as local, "remote": {} as remote}:
             return f"{_candidate(local)} → {_candidate(remote)}"
+        case "candidatepair", {"state": str(state), "local": {} as local, "remote": {} as remote}:
+            return f"{state}: {_candidate(local)} → {_candidate(remote)}"
+        case "verdict", {"good": bool(good)}:
+            return "verdict: good" if good else "verdict: bad"
+        case "trouble", str():
+            return value
         case _, {"label": str(label)}:
             return f"{event} {label}".strip()
         case "track", {"kind": str(kind)}:

@@ -20,6 +20,7 @@ from ._entries import Entry
 Note = Callable[..., None]
 
 _STATES = ("signalingState", "iceGatheringState", "iceConnectionState", "connectionState")
+_CHECKED = ("in-progress", "succeeded", "failed")
 _CHANNEL = ("open", "closing", "close", "error")
 _CANDIDATE = (
     *("type", "protocol", "address", "port", "priority", "relatedAddress", "relatedPort"),
@@ -37,6 +38,9 @@ def record(
     A channel of your own is a *target* like a connection. What is recorded goes *to* a text file, as lines of JSON,
     which ``python -m peer timeline`` shows, or to a function, as dictionaries. Times are those of :func:`now`.
     Messages and media are not recorded, addresses are. A file must stay open until the connection is closed.
+
+    Of the checks of pairs no event tells. So the statistics are looked at whenever a state of ICE or of the connection
+    changes, or the pair that is selected, and what is new there is recorded then, which may be a little late.
 
     Returns a function, ``note(event, value=None)``, that adds what you have to tell: anything that JSON can carry.
     """
@@ -75,6 +79,7 @@ def _record_channel(channel: RTCDataChannel, note: Note) -> None:
 
 def _record_connection(pc: RTCPeerConnection, note: Note) -> None:
     seen: weakref.WeakSet[RTCIceTransport] = weakref.WeakSet()
+    told: dict[str, str] = {}  # the last state of each pair that was recorded, by the pair's identifier
 
     def tell_state(attribute: str, event: Event) -> None:
         note(event.type, getattr(pc, attribute))
@@ -92,13 +97,26 @@ def _record_connection(pc: RTCPeerConnection, note: Note) -> None:
             if transport not in seen:
                 seen.add(transport)
                 transport.addEventListener("selectedcandidatepairchange", tell_pair)
+                transport.addEventListener("selectedcandidatepairchange", tell_checks)
 
     def tell_pair(event: Any) -> None:
         pair = event.target.getSelectedCandidatePair()
         note(event.type, {"local": _members(pair.local), "remote": _members(pair.remote)})
 
+    async def tell_checks(event: Event) -> None:
+        report = await pc.getStats()
+        if pc.connectionState == "closed":  # meanwhile: nobody expects anything more
+            return
+        for pair in report.values():
+            if pair.type == "candidate-pair" and pair.state in _CHECKED and told.get(pair.id) != pair.state:
+                told[pair.id] = pair.state
+                local, remote = report[pair.localCandidateId], report[pair.remoteCandidateId]
+                note("candidatepair", {"state": pair.state, "local": _reported(local), "remote": _reported(remote)})
+
     for attribute in _STATES:
         pc.addEventListener(f"{attribute.lower()}change", partial(tell_state, attribute))
+    for type in ("iceconnectionstatechange", "connectionstatechange"):
+        pc.addEventListener(type, tell_checks)
     watch_transports()
     pc.addEventListener("signalingstatechange", watch_transports)
     pc.addEventListener("icecandidate", lambda event: note(event.type, event.candidate and _members(event.candidate)))
@@ -118,3 +136,9 @@ def _members(candidate: RTCIceCandidate) -> dict[str, Any]:
     """What JSON can carry of a candidate, without what it lacks."""
     given = {name: getattr(candidate, name) for name in _CANDIDATE}
     return candidate.toJSON() | {name: value for name, value in given.items() if value is not None}
+
+
+def _reported(candidate: Any) -> dict[str, Any]:
+    """What is recorded of a candidate in statistics."""
+    given = {name: getattr(candidate, name) for name in ("protocol", "address", "port", "priority", "url")}
+    return {"type": candidate.candidateType} | {name: value for name, value in given.items() if value is not None}

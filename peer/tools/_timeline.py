@@ -10,7 +10,7 @@ from typing import Any
 
 from ._entries import Entry, merged, parse
 from ._picture import as_html, as_svg
-from ._terminal import Terminal
+from ._terminal import Terminal, complain
 from ._text import as_text
 
 _DESCRIPTION = """\
@@ -19,8 +19,9 @@ Show what happened at one or several connections on one time line. A FILE is a r
 _EPILOG = """\
 exit status:
   0    done
-  1    a file cannot be read or written, or is no recording
-  2    the command line is wrong"""
+  1    a file cannot be read, is no recording or has nothing in it, or the output cannot be written
+  2    the command line is wrong
+  130  Ctrl-C"""
 _FORMS = {".svg": as_svg, ".html": as_html}
 
 
@@ -49,18 +50,37 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         parser.error(f"argument -o: {options.output} ends neither with .svg nor with .html")
     try:
         entries = merged([(file, _read(file)) for file in options.files])
+        if not entries:
+            raise ValueError(f"{', '.join(options.files)}: nothing was recorded")
         if options.output:
-            options.output.write_text(_FORMS[options.output.suffix](entries), encoding="utf-8")
+            _write(options.output, _FORMS[options.output.suffix](entries))
             return 0
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"{parser.prog}: {error}\n")
+    except ValueError as error:
+        complain(parser.prog, str(error))
         return 1
-    sys.stdout.write(as_text(entries, colours=Terminal(sys.stdout).colours))
+    terminal = Terminal()
+    terminal.write(as_text(entries, colours=terminal.colours))
     return 0
 
 
 def _read(file: str) -> list[Entry]:
+    """The entries of a *file*. Raises ValueError, with a sentence about it."""
     try:
-        return parse(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
+        if file != "-":
+            return parse(Path(file).read_text(encoding="utf-8"))
+        if sys.stdin is None:
+            raise ValueError("standard input is closed")
+        return parse(sys.stdin.read())
+    except UnicodeDecodeError:
+        raise ValueError(f"{file}: this is no text in UTF-8") from None
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
+    except OSError as error:
+        raise ValueError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def _write(path: Path, picture: str) -> None:
+    try:
+        path.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written: {error.strerror}") from None

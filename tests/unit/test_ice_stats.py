@@ -15,6 +15,7 @@ from peer._facts import CheckedPair, Traffic
 from peer._ice_transport import IceTransportSlots
 from peer._stats import transport_entries
 
+TIMES = {"stun:stun.example": 0.25}
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 OURS = "candidate:1 1 udp 2130706431 192.0.2.9 50000 typ host"
 THEIRS = "candidate:2 1 udp 1694498815 198.51.100.7 4 typ srflx raddr 192.0.2.8 rport 5"
@@ -57,7 +58,7 @@ def entries(transport, slots, *pairs):
         return RTCIceCandidatePair(known(OURS), remote)
 
     found = {}
-    for entry in transport_entries(transport, slots, pairs, pair_of, 7):
+    for entry in transport_entries(transport, slots, TIMES, pairs, pair_of, 7):
         found.setdefault(entry.type, []).append(entry)
     assert {entry.timestamp for each in found.values() for entry in each} == {NOW}
     return found
@@ -70,6 +71,7 @@ def test_a_transport_without_pairs_has_its_own_entry_and_those_of_its_candidates
     assert (whole.iceRole, whole.iceState, whole.iceLocalUsernameFragment) == ("controlled", "connected", None)
     assert (whole.selectedCandidatePairId, whole.selectedCandidatePairChanges) == (None, 0)
     assert whole.datagrams_discarded == 7
+    assert whole.server_times == TIMES
     assert (local.transportId, local.address, local.port, local.candidateType) == ("t", "192.0.2.9", 50000, "host")
     assert (local.protocol, local.priority, local.foundation) == ("udp", 2130706431, "1")
     assert local.usernameFragment == "frag"

@@ -18,7 +18,7 @@ VALUES = st.one_of(
     st.builds(lambda type: {**CANDIDATE, "type": type}, st.sampled_from(["host", "srflx", "prflx", "relay", "?"])),
     st.dictionaries(WORDS, st.one_of(st.none(), WORDS, st.integers()), max_size=3),
 )
-EVENTS = st.one_of(st.sampled_from([*_LANE_OF, "signalingstatechange"]), WORDS)
+EVENTS = st.one_of(st.sampled_from(list(_LANE_OF)), WORDS)
 RECORDINGS = st.lists(
     st.fixed_dictionaries({"time": st.floats(-1e12, 1e12), "peer": WORDS, "event": EVENTS, "value": VALUES}),
     max_size=12,
@@ -77,8 +77,8 @@ def test_each_peer_has_its_lanes_and_a_long_silence_is_a_gap():
     picture = as_svg(recording)
     found = texts(picture)
     assert [name for name in found if name in (*LANES, "alice", "bob")] == [
-        *("alice", "signalling", "channels"),
-        *("bob", "signalling", "channels"),
+        *("alice", "channels", "notes"),
+        *("bob", "channels", "notes"),
     ]
     assert (classes(picture).count("gap"), found.count("5.0 s")) == (2, 2)
 

@@ -7,7 +7,10 @@ from peer.tools._entries import merged
 from peer.tools._lanes import Item, in_words, kind, lane, lanes
 
 HOST = {"candidate": "candidate:1 1 udp 1 192.0.2.1 5 typ host", "type": "host", "address": "192.0.2.1", "port": 5}
+WORDS = "host 192.0.2.1:5 → relay [2001:db8::1]:6"
 RELAY = {"candidate": "candidate:...", "type": "relay", "protocol": "udp", "address": "2001:db8::1", "port": 6}
+
+PAIR = {"local": HOST, "remote": RELAY}
 
 
 def entry(event, value=None, time=0.0, peer="alice"):
@@ -34,6 +37,7 @@ def test_a_recording_is_lines_of_json_and_lines_may_be_empty():
         ("[" * 100_000, "is not JSON"),
         ("[]", "is not an entry"),
         ('{"time": "1", "peer": "alice", "event": "open"}', "is not an entry"),
+        ('{"time": true, "peer": "alice", "event": "open"}', "is not an entry"),
         ('{"time": NaN, "peer": "alice", "event": "open"}', "is not an entry"),
         (f'{{"time": 1{"0" * 400}, "peer": "alice", "event": "open"}}', "is not an entry"),
         ('{"time": 1, "event": "open"}', "is not an entry"),
@@ -79,7 +83,16 @@ SAYINGS = [
     ("open", {"label": ""}, "channels", "note", "open"),
     ("track", {"kind": "audio"}, "channels", "note", "track audio"),
     ("message", "hello\n  you", "channels", "note", "message hello you"),
-    ("offer sent", None, "signalling", "note", "offer sent"),
+    ("negotiationneeded", None, "signalling", "note", "negotiationneeded"),
+    ("candidatepair", {"state": "in-progress", **PAIR}, "checks", "host", f"in-progress: {WORDS}"),
+    ("candidatepair", {"state": "failed", **PAIR}, "checks", "error", f"failed: {WORDS}"),
+    ("candidatepair", {"state": "failed"}, "checks", "error", "candidatepair"),
+    ("candidatepair", None, "checks", "note", "candidatepair"),
+    ("verdict", {"good": True, "servers": []}, "gathering", "note", "verdict: good"),
+    ("verdict", {"good": False}, "gathering", "error", "verdict: bad"),
+    ("verdict", "?", "gathering", "note", "verdict ?"),
+    ("trouble", "candidate dropped", "trouble", "note", "candidate dropped"),
+    ("offer sent", None, "notes", "note", "offer sent"),
 ]
 
 
@@ -87,7 +100,7 @@ SAYINGS = [
 def test_an_entry_has_a_lane_a_look_and_words(event, value, its_lane, its_kind, words):
     found = entry(event, value)
     assert (lane(found), kind(found)) == (its_lane, its_kind)
-    assert in_words(found) == (words or "host 192.0.2.1:5 → relay [2001:db8::1]:6")
+    assert in_words(found) == (words or WORDS)
 
 
 # The lanes
@@ -113,20 +126,20 @@ def test_a_state_lasts_until_the_next_one_and_the_last_one_for_ever():
 def test_all_peers_have_the_lanes_that_any_needs_in_one_order():
     found = lanes([entry("open"), entry("icecandidate", None, 1.0, "bob"), entry("offer sent", None, 2.0, "bob")])
     assert {peer: list(its) for peer, its in found.items()} == {
-        peer: ["signalling", "candidates", "channels"] for peer in ("alice", "bob")
+        peer: ["candidates", "channels", "notes"] for peer in ("alice", "bob")
     }
 
 
 def test_a_mark_has_a_short_label_and_a_title_that_says_all():
     value = {"local": {"type": "host", "address": None, "port": 5}, "remote": "", "more": [1]}
-    (item,) = lanes([entry("noted " + "x" * 80, value, 5.0)])["alice"]["signalling"]
+    (item,) = lanes([entry("noted " + "x" * 80, value, 5.0)])["alice"]["notes"]
     label = "noted " + "x" * 57 + "…"
     title = f"0.0 ms  alice  noted {'x' * 80}  local: (type: host, port: 5), more: [1]"
     assert item == Item(0.0, None, "note", label, title)
 
 
 def test_the_title_of_what_has_no_members_says_it_as_it_is():
-    titles = [item.title for item in lanes([entry("a", "b"), entry("c", 7), entry("d")])["alice"]["signalling"]]
+    titles = [item.title for item in lanes([entry("a", "b"), entry("c", 7), entry("d")])["alice"]["notes"]]
     assert titles == ["0.0 ms  alice  a  b", "0.0 ms  alice  c  7", "0.0 ms  alice  d"]
 
 
@@ -157,4 +170,4 @@ def test_the_text_has_colours_if_they_are_wanted():
 
 def test_nothing_that_was_recorded_moves_the_cursor():
     (line,) = as_text([entry("a\x1b[2J\ud800", peer="\x07")]).splitlines()
-    assert line == "     0.0  \ufffd  signalling  a\ufffd[2J\ufffd"
+    assert line == "     0.0  \ufffd  notes       a\ufffd[2J\ufffd"
