@@ -81,6 +81,7 @@ def rows(sizes: Sizes) -> list[Row]:
     return [
         Row("open", "data channel open", "ms", brief=True),
         Row("whole", "the same, and the connections made", "ms"),
+        Row("layers", "DTLS, SCTP and the channel alone, over a pipe", "ms"),
         Row("first", "first candidate", "ms", brief=True),
         Row("silent-open", "data channel open, silent STUN server", "ms", brief=True),
         Row("silent-first", "first candidate, silent STUN server", "ms"),

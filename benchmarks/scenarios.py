@@ -16,6 +16,7 @@ from typing import Any
 from peer.testing import Page
 
 from . import candidates
+from .layers import open_over_a_pipe
 from .load import Run
 from .meeting import meet
 from .pairs import KINDS, SETTLE, find_candidate, open_channel, restart
@@ -28,6 +29,7 @@ _ROOMS = itertools.count()
 async def connecting(stage: Stage, samples: Samples) -> None:
     """A channel opens."""
     await _with_servers(stage, samples, open_channel, "connect")
+    await _in_turn(stage, samples, {"aiortc": open_over_a_pipe})
 
 
 async def finding(stage: Stage, samples: Samples) -> None:
