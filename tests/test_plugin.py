@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,32 @@ def started_in(directory):
             if f"HOME={directory}\0".encode() in (process / "environ").read_bytes():
                 found.append((process / "cmdline").read_text(errors="replace").replace("\0", " "))
     return found
+
+
+def test_a_script_that_fails_is_shown_where_the_test_runs_it(browser, project):
+    source = """
+        import asyncio
+
+        def test_it(open_page):
+            async def main():
+                async with open_page() as page:
+                    await page.evaluate("() => nope()")
+            asyncio.run(main())
+    """
+    result = run(project, source, "--browser", browser.name)
+    result.stdout.fnmatch_lines(
+        [
+            '>*await page.evaluate("() => nope()")',
+            "E *PageError: ReferenceError: nope is not defined",
+            "E *in the script, line 1: () => nope()",
+            "*test_a_script_that_fails_is_shown_where_the_test_runs_it.py:6: PageError",
+        ]
+    )
+
+
+def test_it_is_registered_by_its_own_name_so_that_p_does_not_load_it_twice(pytestconfig):
+    project = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"]["pytest11"] == {"pytest_aiortc_peer": "pytest_aiortc_peer"}
 
 
 def test_what_does_not_use_it_does_not_load_it(project):

@@ -86,7 +86,8 @@ class Page:
         keep there what later scripts need, as in ``state.pc = new RTCPeerConnection()``. Several scripts may run at a
         time; they begin in the order of the calls.
 
-        Raises PageError for what the script throws, and when the page is lost.
+        Raises PageError for what the script throws, and when the page is lost, and TypeError for an argument that is no
+        JSON.
         """
         __tracebackhide__ = True  # pytest shows the line that calls this
         if self._lost:
@@ -100,7 +101,11 @@ class Page:
             del self._pending[key]
 
     async def next_message(self, timeout: float = 10) -> Any:
-        """Wait for the next of the :attr:`messages`. Raises TimeoutError after *timeout* seconds, or PageError."""
+        """Wait for the next of the :attr:`messages`, and return it.
+
+        Raises TimeoutError after *timeout* seconds, and PageError when the page is lost.
+        """
+        __tracebackhide__ = True
         try:
             async with asyncio.timeout(timeout):
                 message = await self.messages.get()
@@ -204,6 +209,7 @@ class Browser:
         Raises FileNotFoundError if the browser is not installed, PageError if it shows no page; and in the end
         PageError for what nobody caught in the page.
         """
+        __tracebackhide__ = True
         if not self._pages and not self._opening.locked():
             self._opening = asyncio.Lock()  # the last one may have belonged to another loop
         async with contextlib.AsyncExitStack() as stack:
