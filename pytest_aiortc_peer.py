@@ -165,7 +165,10 @@ def connected_page(
 
 @pytest.fixture
 def open_page(peer_browser: Browser) -> OpenPage:
-    """A fresh page: ``async with open_page() as page``, then ``await page.evaluate(...)``; see peer.testing.Page."""
+    """A fresh page: ``async with open_page() as page``, then ``await page.evaluate(...)``; see peer.testing.Page.
+
+    Several may be open at a time.
+    """
     return peer_browser.open_page
 
 

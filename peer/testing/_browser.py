@@ -160,6 +160,7 @@ class Browser:
         preferences: Mapping[str, bool | int | str] | None = None,
     ) -> None:
         self.name = name
+        """Chromium is "chromium", and Firefox is "firefox"."""
         self._options: dict[str, Any] = {"mdns": mdns, "arguments": arguments, "preferences": preferences}
         self._process: BrowserProcess | None = None
         self._listener: socket.socket | None = None

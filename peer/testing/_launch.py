@@ -18,6 +18,7 @@ PROGRAMS: Mapping[str, Sequence[str]] = {
     "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     "firefox": ("firefox-esr", "firefox"),
 }
+"""The names that browsers have here, and those of their programs, of which the first one on PATH is taken."""
 _GUARD = Path(__file__).with_name("_guard.py")
 
 _CHROMIUM_FLAGS = [
@@ -77,7 +78,7 @@ _FIREFOX_PREFS: dict[str, bool | int | str] = {
 
 
 def find_browser(name: str) -> str | None:
-    """Return the path of "chromium" or "firefox", or None where it is not installed."""
+    """Return the path of "chromium" or "firefox", or None where it is not installed. Other names are a KeyError."""
     return next(filter(None, map(shutil.which, PROGRAMS[name])), None)
 
 
@@ -92,7 +93,7 @@ class BrowserProcess:
 
     *arguments* are added to its command line, and *preferences*, which only Firefox has, to its profile.
 
-    Raises FileNotFoundError if it is not installed.
+    Raises FileNotFoundError if it is not installed, and KeyError for other names.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class BrowserProcess:
         if path is None:
             raise FileNotFoundError(f"none of {', '.join(PROGRAMS[name])} is on PATH")
         self.path = path
+        """That of its program."""
         self.directory = Path(tempfile.mkdtemp(prefix=f"{name}-"))
         """Where it keeps its files. It is gone after :meth:`stop`."""
         self._stopped = False  # changes once
