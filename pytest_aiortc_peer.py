@@ -5,8 +5,10 @@
             ...
 
 Fixtures that open something give a function, whose result is for ``async with``: so they work with pytest-asyncio, with
-anyio, and in a test that calls asyncio.run(). What their arguments are by default says another fixture, which you can
-define anew in a conftest.py, a class or a module: peer_configuration, trouble, browser_arguments, browser_preferences.
+anyio, and in a test that calls asyncio.run(). Their types are in peer.testing: ConnectedPage, OpenPage and so on.
+
+What their arguments are by default says another fixture, which you can define anew in a conftest.py, a class or a
+module: peer_configuration, trouble, browser_arguments, browser_preferences.
 
 Tests that use a browser run with each that ``--browser`` names, with Chromium and Firefox if it names none.
 
@@ -17,17 +19,23 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
-    from peer import RTCPeerConnection
-    from peer.signaling import Signaling
-    from peer.testing import Browser, Fates, Page
+    from peer.testing import (
+        Browser,
+        ConnectedPage,
+        ConnectedPair,
+        Fates,
+        OpenPage,
+        PageSignaling,
+        Recorded,
+        Troubled,
+    )
     from peer.tools import Entry
 
 _BROWSERS = ("chromium", "firefox")
@@ -133,7 +141,7 @@ def recording(request: pytest.FixtureRequest) -> list[Entry]:
 @pytest.fixture
 def connected_pair(
     peer_configuration: Mapping[str, Any] | None, trouble: Fates | None, recording: list[Entry]
-) -> Callable[..., AbstractAsyncContextManager[tuple[RTCPeerConnection, RTCPeerConnection]]]:
+) -> ConnectedPair:
     """Two Python peers: ``async with connected_pair() as (a, b)``; see peer.testing.connected_pair."""
     from peer import testing
 
@@ -146,7 +154,7 @@ def connected_page(
     peer_configuration: Mapping[str, Any] | None,
     trouble: Fates | None,
     recording: list[Entry],
-) -> Callable[..., AbstractAsyncContextManager[tuple[RTCPeerConnection, Page]]]:
+) -> ConnectedPage:
     """A Python peer and a page: ``async with connected_page() as (pc, page)``; see peer.testing.connected_page."""
     from peer import testing
 
@@ -156,15 +164,16 @@ def connected_page(
 
 
 @pytest.fixture
-def open_page(peer_browser: Browser) -> Callable[[], AbstractAsyncContextManager[Page]]:
-    """A fresh page: ``async with open_page() as page``, then ``await page.evaluate(...)``; see peer.testing.Page."""
+def open_page(peer_browser: Browser) -> OpenPage:
+    """A fresh page: ``async with open_page() as page``, then ``await page.evaluate(...)``; see peer.testing.Page.
+
+    Several may be open at a time.
+    """
     return peer_browser.open_page
 
 
 @pytest.fixture
-def page_signaling(
-    peer_configuration: Mapping[str, Any] | None,
-) -> Callable[..., AbstractAsyncContextManager[Signaling]]:
+def page_signaling(peer_configuration: Mapping[str, Any] | None) -> PageSignaling:
     """A signalling channel to a page: ``async with page_signaling(page) as signaling``; see peer.testing."""
     from peer import testing
 
@@ -172,7 +181,7 @@ def page_signaling(
 
 
 @pytest.fixture
-def recorded(recording: list[Entry]) -> Callable[..., AbstractAsyncContextManager[None]]:
+def recorded(recording: list[Entry]) -> Recorded:
     """Records connections and pages: ``async with recorded(alice=pc, browser=page)``; see peer.testing.recorded."""
     from peer import testing
 
@@ -180,7 +189,7 @@ def recorded(recording: list[Entry]) -> Callable[..., AbstractAsyncContextManage
 
 
 @pytest.fixture
-def troubled(recording: list[Entry]) -> Callable[..., AbstractAsyncContextManager[Signaling]]:
+def troubled(recording: list[Entry]) -> Troubled:
     """Trouble with any signalling: ``async with troubled(signaling, Trouble(drop=0.2))``; see peer.testing.troubled."""
     from peer import testing
 

@@ -36,7 +36,7 @@ from ._ice_transport import RTCIceTransport
 from ._negotiation import TransceiverState
 from ._numbers import Numbers, identifiers, number_codecs, number_extensions, payload_types
 from ._tasks import TaskQueue
-from ._transceiver import RECEIVING, Sender, Transceiver
+from ._transceiver import RECEIVING, DtlsTransport, Sender, Transceiver
 from ._upstream import require
 
 T = TypeVar("T")
@@ -140,6 +140,7 @@ class Channel(RTCDataChannel):
 class Association(aiortc.RTCSctpTransport):
     """aiortc's SCTP transport, which tells that its association has *ended*, and with what error; aiortc does not."""
 
+    transport: DtlsTransport
     ended: Callable[[RTCError | None], None]
     _failure: RTCError | None  # with what it has ended, if it ends now
 
@@ -174,6 +175,8 @@ class Receiver(aiortc.RTCRtpReceiver):
 
     A track ends with its transceiver, or with its transport.
     """
+
+    transport: DtlsTransport
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if not isinstance(packet, RtcpByePacket):
@@ -575,6 +578,7 @@ class Engine(aiortc.RTCPeerConnection):
 
     def media(self) -> dict[str, Media]:
         """The m-lines that have a mid, by mid."""
+        found: list[tuple[str | None, aiortc.RTCDtlsTransport, bool]]
         found = [(t.mid, t.receiver.transport, t.stopped) for t in self.getTransceivers()]
         if self.sctp is not None:
             found.append((self.sctp.mid, self.sctp.transport, False))
@@ -707,7 +711,9 @@ class Engine(aiortc.RTCPeerConnection):
         return transceiver
 
     def _RTCPeerConnection__createDtlsTransport(self) -> aiortc.RTCDtlsTransport:
-        dtls: aiortc.RTCDtlsTransport = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
+        made = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
+        made.__class__ = DtlsTransport  # aiortc makes its own, and knows no other way
+        dtls: DtlsTransport = made
         transport = dtls.transport
         # The aioice connection that aiortc made has no sockets yet. It is dropped for an agent with its credentials,
         # which are those of the connection's other transports: one ufrag for all m-lines, as in browsers.
@@ -720,7 +726,7 @@ class Engine(aiortc.RTCPeerConnection):
         for emitter in (transport.iceGatherer, transport, dtls):
             guard(emitter)
         dtls.on("statechange", partial(self._dtls_state_changed, dtls))
-        dtls.iceTransport = RTCIceTransport(agent.slots)  # type: ignore[attr-defined]
+        dtls.iceTransport = RTCIceTransport(agent.slots)
         return dtls
 
     def _dtls_state_changed(self, dtls: aiortc.RTCDtlsTransport) -> None:

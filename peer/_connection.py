@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiortc
 import aiortc.sdp
@@ -23,6 +23,9 @@ from ._session import Session
 from ._transceiver import Sender, Transceiver
 from ._transports import Transports
 from ._webidl import members as _members
+
+if TYPE_CHECKING:
+    from ._aiortc import Association, Receiver
 
 T = TypeVar("T")
 
@@ -393,7 +396,7 @@ class RTCPeerConnection(EventTarget):
         """The senders of all transceivers that are not stopped (webrtc-pc 5.1)."""
         return [transceiver.sender for transceiver in self.getTransceivers() if not transceiver.stopped]
 
-    def getReceivers(self) -> list[aiortc.RTCRtpReceiver]:
+    def getReceivers(self) -> list[Receiver]:
         """The receivers of all transceivers that are not stopped (webrtc-pc 5.1)."""
         return [transceiver.receiver for transceiver in self.getTransceivers() if not transceiver.stopped]
 
@@ -402,9 +405,9 @@ class RTCPeerConnection(EventTarget):
         return self._session.engine.transceivers
 
     @property
-    def sctp(self) -> aiortc.RTCSctpTransport | None:
+    def sctp(self) -> Association | None:
         """The SCTP transport of the data channels; None while there is no data channel (webrtc-pc 6.1)."""
-        return self._session.engine.sctp
+        return self._session.engine.sctp  # type: ignore[return-value]  # it was made one
 
     async def getStats(self) -> aiortc.RTCStatsReport:
         """What aiortc reports of its senders and receivers, and the entries of ICE (webrtc-pc 8.2).

@@ -1,24 +1,38 @@
-"""The transceiver and its sender: aiortc's own, that tell when they need negotiation, and know streams."""
+"""The transceiver and its sender: aiortc's own, that tell when they need negotiation, and know streams.
+
+And what carries them, with the ICE transport that users see.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiortc
 
 from ._errors import ArgumentTypeError, InvalidStateError
+from ._ice_transport import RTCIceTransport
 from ._media_stream import MediaStream, stream_ids
 from ._promise import Promise, promised
 from ._tasks import TaskQueue
+
+if TYPE_CHECKING:
+    from ._aiortc import Receiver
 
 # What is left of a direction where nothing is sent any more.
 RECEIVING = {"sendrecv": "recvonly", "sendonly": "inactive", "recvonly": "recvonly", "inactive": "inactive"}
 
 
+class DtlsTransport(aiortc.RTCDtlsTransport):
+    """A DTLS transport that knows its ICE transport."""
+
+    iceTransport: RTCIceTransport  # webrtc-pc 5.5.1; always the same
+
+
 class Sender(aiortc.RTCRtpSender):
     """A sender that knows the streams its track is in, and tells when they have *changed*."""
 
+    transport: DtlsTransport
     tasks: TaskQueue  # those of the connection
     changed: Callable[[], None]
     stream_ids: tuple[str, ...]  # [[AssociatedMediaStreamIds]]; changes with setStreams()
@@ -54,6 +68,11 @@ class Transceiver(aiortc.RTCRtpTransceiver):
     def sender(self) -> Sender:
         """What sends (webrtc-pc 5.4)."""
         return super().sender  # type: ignore[return-value]  # it was made one
+
+    @property
+    def receiver(self) -> Receiver:
+        """What receives (webrtc-pc 5.4)."""
+        return super().receiver  # type: ignore[return-value]  # it was made one
 
     @property
     def direction(self) -> str:

@@ -5,6 +5,8 @@
     async with connect("wss://example.org/signaling") as signaling:
         await negotiate(pc, signaling, polite=True)
 
+A server meets each that connects: ``add_signaling(app, "/signaling", meet)``, where *app* is one of aiohttp's.
+
 The W3C leaves signalling to applications; its example of perfect negotiation (webrtc-pc 10.7) is what is done here. The
 messages are those of that example, so the other side may be any page that follows it. WebSockets are aiohttp's:
 ``pip install aiortc-peer[signaling]``.
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ._candidate import RTCIceCandidate
@@ -27,7 +29,7 @@ from ._perfect_negotiation import Waiting, first_step, is_ignored
 
 if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
-    from aiohttp.web import WebSocketResponse
+    from aiohttp.web import Application, Request, WebSocketResponse
 
 __all__ = [
     "CandidateMessage",
@@ -36,6 +38,7 @@ __all__ = [
     "MessageError",
     "Signaling",
     "WebSocketSignaling",
+    "add_signaling",
     "connect",
     "decode",
     "encode",
@@ -125,11 +128,59 @@ async def connect(url: str, *, heartbeat: float | None = 20, **options: Any) -> 
         yield WebSocketSignaling(socket)
 
 
+def add_signaling(
+    app: Application,
+    path: str,
+    meet: Callable[[WebSocketSignaling, Request], Awaitable[object]],
+    *,
+    heartbeat: float | None = 20,
+    **options: Any,
+) -> None:
+    """Let a server *meet* each that opens a WebSocket at *path*: ``add_signaling(app, "/signaling", meet)``.
+
+        async def meet(signaling, request):
+            pc = RTCPeerConnection()
+            try:
+                await negotiate(pc, signaling, polite=True)
+            finally:
+                await pc.close()
+
+    *app* is yours, and not running yet. *meet* is called with the signalling, and the request that began it, which has
+    the query, say. The WebSocket is closed when it returns, and all are when *app* shuts down. What *meet* raises ends
+    its own WebSocket, and aiohttp logs it. Who asks for the path without a WebSocket gets the status 400.
+
+    Who does not answer a ping, one every *heartbeat* seconds, is lost; with None nobody looks. The *options* are those
+    of aiohttp's ``WebSocketResponse``, such as ``compress``. Raises RuntimeError if *app* is running.
+    """
+    from aiohttp import WSCloseCode
+    from aiohttp.web import WebSocketResponse
+
+    sockets: set[WebSocketResponse] = set()  # those that are open
+
+    async def handle(request: Request) -> WebSocketResponse:
+        socket = WebSocketResponse(heartbeat=heartbeat, **options)
+        await socket.prepare(request)
+        sockets.add(socket)
+        try:
+            await meet(WebSocketSignaling(socket), request)
+        finally:
+            sockets.discard(socket)
+            await socket.close()
+        return socket
+
+    async def hang_up(_: Application) -> None:
+        await asyncio.gather(*(socket.close(code=WSCloseCode.GOING_AWAY) for socket in sockets))
+
+    app.router.add_get(path, handle)
+    app.on_shutdown.append(hang_up)
+
+
 class WebSocketSignaling:
     """Signalling over a WebSocket of aiohttp's: that of a server, which is prepared, or of a client.
 
-    You must close it, or *socket*, as you would without it. A server's is closed when its handler returns; with a
-    heartbeat, ``WebSocketResponse(heartbeat=20)``, it ends when the other side is gone without a word, too.
+    :func:`connect` and :func:`add_signaling` make it for you. You must close it, or *socket*, as you would without it.
+    A server's is closed when its handler returns; with a heartbeat, ``WebSocketResponse(heartbeat=20)``, it ends when
+    the other side is gone without a word, too.
     """
 
     def __init__(self, socket: WebSocketResponse | ClientWebSocketResponse) -> None:

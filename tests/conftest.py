@@ -11,8 +11,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from unittest import mock
@@ -21,7 +20,7 @@ import pytest
 from networks import Network, missing_commands, obstacle
 from servers import coturn, turnserver
 
-from peer.testing import Browser, Page
+from peer.testing import Browser, OpenPage, Page
 from pytest_aiortc_peer import lacking
 
 
@@ -38,9 +37,7 @@ def browser(peer_browser: Browser) -> Browser:
 
 
 @pytest.fixture
-async def page(
-    open_page: Callable[[], AbstractAsyncContextManager[Page]], loop_errors: list[dict[str, Any]]
-) -> AsyncIterator[Page]:
+async def page(open_page: OpenPage, loop_errors: list[dict[str, Any]]) -> AsyncIterator[Page]:
     """A fresh page in each browser."""
     async with open_page() as page:
         yield page

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,13 @@ HOST_CANDIDATES = """
     return found.filter((c) => c.type === "host").map((c) => c.address);
 """
 
+PEER = """
+    state.pc = new RTCPeerConnection();
+    const channel = state.pc.createDataChannel("chat", {negotiated: true, id: 0});
+    channel.onopen = () => channel.send("hello");
+    channel.onmessage = ({data}) => send(data);
+"""
+
 TWO_PEERS = """
     const [a, b] = [new RTCPeerConnection(), new RTCPeerConnection()];
     a.onicecandidate = ({candidate}) => b.addIceCandidate(candidate);
@@ -44,26 +53,87 @@ TWO_PEERS = """
 """
 
 
+async def described(page: Page) -> Any:
+    """Let the connection in *page* describe itself; return the description, with all candidates."""
+    return await page.evaluate("""
+        await state.pc.setLocalDescription();
+        while (state.pc.iceGatheringState !== "complete") {
+            await new Promise((resolve) => { state.pc.onicegatheringstatechange = resolve; });
+        }
+        return state.pc.localDescription;
+    """)
+
+
 async def test_evaluate_returns_json(page: Page) -> None:
     value = {"a": [1, 2.5, None, True], "b": "täst"}
-    assert await page.evaluate("return args[1]", 0, value) == value
+    assert await page.evaluate("args[1]", 0, value) == value
     assert await page.evaluate("send()") is None
     assert await page.next_message() is None
 
 
-async def test_an_exception_keeps_its_name(page: Page) -> None:
-    with pytest.raises(PageError, match="nope") as caught:
-        await page.evaluate("throw new RangeError('nope')")
-    assert (caught.value.name, caught.value.message) == ("RangeError", "nope")
+@pytest.mark.parametrize(
+    ("script", "value"),
+    [
+        ("1 + 1", 2),
+        ("1 + 1; ", 2),
+        ("{sum: args[0] + args[1]}", {"sum": 7}),
+        ("await Promise.resolve(4)", 4),
+        ("Promise.resolve(4)", 4),
+        ("(async () => 5)()", 5),
+        ("x => x + 1", 4),
+        ("(x, y) => x * y;", 12),
+        ("async (x, y) => { await null; return x - y; }", -1),
+        (
+            "// a function\n/* of two */ (function f(x, y) { return [y, x, args, typeof state]; })",
+            [4, 3, [3, 4], "object"],
+        ),
+        ("const [x, y] = args; return x ** y", 81),
+        ("return args[0] // the first", 3),
+        ("", None),
+        ("void 0", None),
+        ("() => () => 1", None),
+        ("window.kept = x => x + 1", None),
+        ("(window.kept = x => x + 1)(1)", 2),
+    ],
+)
+async def test_a_script_is_an_expression_or_a_function_or_the_body_of_one(page: Page, script: str, value: Any) -> None:
+    assert await page.evaluate(script, 3, 4) == value
+
+
+@pytest.mark.parametrize(
+    ("script", "name", "line"),
+    [
+        ("throw new RangeError('nope')", "RangeError", "line 1: throw new RangeError('nope')"),
+        ("() => {\n  const x = {};\n  x.nope();\n}", "TypeError", "line 3: x.nope();"),
+        (
+            "const pc = new RTCPeerConnection();\npc.close();\nawait pc.createOffer()",
+            "InvalidStateError",
+            "line 3: await",
+        ),
+        ("const ok = 1;\nthis is not JavaScript", "SyntaxError", "line 2: this is not JavaScript"),
+        ("ok => {\n  ok +* 2\n}", "SyntaxError", "line 2: ok +* 2"),
+        ("const loop = {}; loop.loop = loop; return loop", "TypeError", None),
+    ],
+)
+async def test_an_exception_has_its_name_and_the_line_of_the_script(
+    page: Page, script: str, name: str, line: str | None
+) -> None:
     with pytest.raises(PageError) as caught:
-        await page.evaluate("const pc = new RTCPeerConnection(); pc.close(); await pc.createOffer()")
-    assert caught.value.name == "InvalidStateError"
+        await page.evaluate(script)
+    assert caught.value.name == name
+    assert str(caught.value) == f"{name}: {caught.value.message}"
+    assert [note[: len(f"in the script, {line}")] for note in getattr(caught.value, "__notes__", [])] == (
+        [f"in the script, {line}"] if line else []
+    )
+
+
+@pytest.mark.parametrize("script", ["1 +", "x => {", "if (1) {\n  send(1);\n", "send(`"])
+async def test_a_script_that_ends_too_soon_is_not_blamed_for_what_we_put_behind_it(page: Page, script: str) -> None:
     with pytest.raises(PageError) as caught:
-        await page.evaluate("this is not JavaScript")
-    assert caught.value.name == "SyntaxError"
-    with pytest.raises(PageError) as caught:
-        await page.evaluate("const loop = {}; loop.loop = loop; return loop")
-    assert caught.value.name == "TypeError"
+        await page.evaluate(script)
+    last = script.strip().splitlines()
+    assert (caught.value.name, caught.value.message) == ("SyntaxError", "the script ends too soon")
+    assert caught.value.__notes__ == [f"in the script, line {len(last)}: {last[-1].strip()}"]
 
 
 async def test_what_nobody_caught_in_the_page_is_raised_at_the_end(browser: Browser) -> None:
@@ -72,7 +142,7 @@ async def test_what_nobody_caught_in_the_page_is_raised_at_the_end(browser: Brow
             await page.evaluate("setTimeout(() => { throw Error('a handler fell') })")
             await page.evaluate("await new Promise((resolve) => setTimeout(resolve))")
 
-    with pytest.raises(PageError, match="a handler fell"):
+    with pytest.raises(PageError, match=r"Error: a handler fell \(line 1: setTimeout"):
         await visit()
 
 
@@ -95,10 +165,32 @@ async def test_every_test_has_a_page_of_its_own(page: Page, turn: int) -> None:
     assert await page.evaluate(script, 3) == [turn, turn]
 
 
-async def test_one_page_at_a_time(browser: Browser, page: Page) -> None:
-    with pytest.raises(RuntimeError, match="one page at a time"):
-        async with browser.open_page():
-            pass
+async def test_pages_of_one_browser_are_open_at_once_and_talk_to_each_other(browser: Browser, page: Page) -> None:
+    async with browser.open_page() as other:
+        for each in (page, other):
+            await each.evaluate(PEER)
+        for sender, receiver in ((page, other), (other, page)):
+            await receiver.evaluate(
+                "(description) => state.pc.setRemoteDescription(description)", await described(sender)
+            )
+        for each in (page, other):
+            assert await each.next_message() == "hello"
+
+
+async def test_pages_are_opened_at_once_and_closed_in_any_order(browser: Browser) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        pages = [browser.open_page() for _ in range(3)]
+        first, second, third = await asyncio.gather(*(page.__aenter__() for page in pages))
+        assert len({await page.evaluate("window.id ??= Math.random()") for page in (first, second, third)}) == 3
+        await pages[0].__aexit__(None, None, None)
+        async with browser.open_page() as fourth:
+            assert await fourth.evaluate("window.id") is None
+            await pages[2].__aexit__(None, None, None)
+            await pages[1].__aexit__(None, None, None)
+            async with browser.open_page() as fifth:
+                assert await fifth.evaluate("window.id ??= 5") == 5
+            assert await fourth.evaluate("1") == 1
+        stack.pop_all()
 
 
 async def test_fake_media_is_live(page: Page) -> None:

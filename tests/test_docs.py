@@ -76,7 +76,7 @@ class Reader:
         match snippet.language:
             case "diff":
                 self._change(snippet.text)
-            case "python" | "html" if snippet.file:
+            case "python" | "html" | "ini" if snippet.file:
                 (self.directory / snippet.file).write_text(snippet.text)
                 self._unused.add(snippet.file)
             case "python":
@@ -194,7 +194,7 @@ SEEN = """
 
 
 def test_test_with_a_browser(browser, tmp_path):
-    plugins = "-p pytest_asyncio.plugin -p pytest_aiortc_peer -o asyncio_default_fixture_loop_scope=function"
+    plugins = "-p pytest_asyncio.plugin -p pytest_aiortc_peer"
     chosen = {"-m pytest": f"-m pytest {plugins} --browser {browser.name}"}
     read_all("docs/test-with-a-browser.md", tmp_path, chosen)
 
@@ -293,7 +293,7 @@ def test_each_page_has_a_test():
 @each_page
 def test_all_that_looks_like_a_snippet_is_one(page):
     languages = {snippet.language for snippet in snippets(page)}
-    assert languages <= {"python", "html", "diff", "sh", "text"}
+    assert languages <= {"python", "html", "ini", "diff", "sh", "text"}
     between = SNIPPET.sub("", page.read_text())
     assert "```" not in between
     assert not re.search(r"(?m)^(?: {4}|\t)", between)  # the other form of a snippet, which nobody would run

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -189,6 +195,77 @@ def test_a_missing_browser_is_a_loud_skip_and_a_failure_of_ci(project, monkeypat
         result.stdout.fnmatch_lines([f"tests with {name} were SKIPPED: no {commands} on PATH"])
     monkeypatch.setenv("CI", "true")
     run(project, "def test_it(open_page): pass").assert_outcomes(errors=2)
+
+
+@pytest.mark.parametrize(
+    ("number", "workers"), [(signal.SIGTERM, 0), (signal.SIGKILL, 0), (signal.SIGKILL, 1)], ids=str
+)
+def test_no_browser_outlives_the_tests_whatever_ends_them(browser, project, number, workers):
+    project.makepyfile("""
+        import asyncio
+
+        def test_it(open_page, peer_browser):
+            async def main():
+                async with open_page():
+                    with open("directory", "w") as told:
+                        print(peer_browser.process.directory, file=told)
+                    await asyncio.Event().wait()
+            asyncio.run(main())
+    """)
+    os.mkfifo(project.path / "directory")
+    command = [sys.executable, "-m", "pytest", "-s", "-p", "no:asyncio", "-p", "no:cacheprovider", f"-n{workers}"]
+    with subprocess.Popen(
+        [*command, "--browser", browser.name],
+        cwd=project.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as tests:
+        directory = Path((project.path / "directory").read_text().strip())
+        assert started_in(directory)
+        tests.send_signal(number)
+        tests.communicate()  # whoever guards the browser has the other end, too
+    assert not directory.exists()
+    deadline = time.monotonic() + 10
+    while left := started_in(directory):  # killed, and going
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)
+
+
+def started_in(directory):
+    """The processes of the browser that has its files in *directory*; those that have ended have no environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"HOME={directory}\0".encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text(errors="replace").replace("\0", " "))
+    return found
+
+
+def test_a_script_that_fails_is_shown_where_the_test_runs_it(browser, project):
+    source = """
+        import asyncio
+
+        def test_it(open_page):
+            async def main():
+                async with open_page() as page:
+                    await page.evaluate("() => nope()")
+            asyncio.run(main())
+    """
+    result = run(project, source, "--browser", browser.name)
+    result.stdout.fnmatch_lines(
+        [
+            '>*await page.evaluate("() => nope()")',
+            "E *PageError: ReferenceError: nope is not defined",
+            "E *in the script, line 1: () => nope()",
+            "*test_a_script_that_fails_is_shown_where_the_test_runs_it.py:6: PageError",
+        ]
+    )
+
+
+def test_it_is_registered_by_its_own_name_so_that_p_does_not_load_it_twice(pytestconfig):
+    project = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"]["pytest11"] == {"pytest_aiortc_peer": "pytest_aiortc_peer"}
 
 
 def test_what_does_not_use_it_does_not_load_it(project):

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import json
 import re
 import subprocess
 import sys
 
+import aiohttp
 import pytest
 from aiohttp import web
 from peers import Tone, heard, next_event, open_peers, opened, reached
 
 from peer import DOMException, OperationError, RTCIceCandidate
 from peer._connection import transports_of
-from peer.signaling import MessageError, WebSocketSignaling, connect, decode, encode, negotiate, pair
+from peer.signaling import MessageError, add_signaling, connect, decode, encode, negotiate, pair
 
 NULL = {"candidate": None}
 
 
 @contextlib.asynccontextmanager
 async def served(meet):
-    """A server that calls *meet* with each WebSocket that is opened; gives its URL."""
-
-    async def handle(request):
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        await meet(socket)
-        return socket
-
+    """A server that calls *meet* with each signalling, and its request; gives its URL."""
     app = web.Application()
-    app.router.add_get("/", handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    add_signaling(app, "/", meet)
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -54,8 +49,8 @@ async def over_a_websocket(**options):
     arrived = asyncio.get_running_loop().create_future()
     over = asyncio.Event()
 
-    async def meet(socket):
-        arrived.set_result(WebSocketSignaling(socket))
+    async def meet(signaling, request):
+        arrived.set_result(signaling)
         await over.wait()
 
     async with served(meet) as url, connect(url, **options) as client:
@@ -187,7 +182,8 @@ async def test_what_is_no_message_is_not_sent(way):
 
 
 async def test_what_is_no_message_is_an_error_and_the_next_one_comes():
-    async def meet(socket):
+    async def meet(signaling, request):
+        socket = signaling._socket
         await socket.send_str("hello")
         await socket.send_bytes(b"\xff")
         await socket.send_json(NULL)
@@ -200,11 +196,73 @@ async def test_what_is_no_message_is_an_error_and_the_next_one_comes():
 
 
 async def test_a_server_that_is_gone_without_a_word_is_the_end():
-    async def meet(socket):
-        socket._req.transport.abort()
+    async def meet(signaling, request):
+        signaling._socket._req.transport.abort()
 
     async with served(meet) as url, connect(url) as signaling:
         assert [message async for message in signaling] == []
+
+
+async def test_a_server_that_joins_those_of_a_room_is_written_in_a_few_lines():
+    rooms = collections.defaultdict(list)
+    came = asyncio.Queue()
+
+    async def meet(signaling, request):
+        room = rooms[request.query["room"]]
+        room.append(signaling)
+        came.put_nowait(None)
+        async for message in signaling:
+            for other in room:
+                if other is not signaling:
+                    await other.send(message)
+
+    async with (
+        served(meet) as url,
+        open_peers(None, None) as (one, other),
+        connect(f"{url}?room=1") as here,
+        connect(f"{url}?room=2"),
+        connect(f"{url}?room=1") as there,
+    ):
+        for _ in range(3):
+            await came.get()
+        async with negotiating((one, here, True), (other, there, False)):
+            await opened(one.createDataChannel("chat"))
+    assert {name: len(room) for name, room in rooms.items()} == {"1": 2, "2": 1}
+
+
+async def test_a_server_that_shuts_down_closes_all_and_waits_for_those_who_met_them():
+    met = []
+
+    async def meet(signaling, request):
+        assert [message async for message in signaling] == []
+        met.append(request.remote)
+
+    async with contextlib.AsyncExitStack() as stack:
+        async with served(meet) as url:
+            ends = [await stack.enter_async_context(connect(url)) for _ in range(3)]
+            waiting = [asyncio.ensure_future(anext(aiter(end), "the end")) for end in ends]
+        assert await asyncio.gather(*waiting) == ["the end"] * 3
+    assert met == ["127.0.0.1"] * 3
+
+
+async def test_what_meeting_one_raises_ends_its_own_signalling_and_no_other(caplog):
+    async def meet(signaling, request):
+        async for message in signaling:
+            if message["candidate"] is not None:
+                raise ZeroDivisionError
+            await signaling.send(message)
+
+    async with served(meet) as url, connect(url) as one, connect(url) as other:
+        await one.send({"candidate": RTCIceCandidate({"candidate": "", "sdpMid": "0"})})
+        assert [message async for message in one] == []
+        await other.send(NULL)
+        assert await anext(aiter(other)) == NULL
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_who_wants_no_websocket_is_refused():
+    async with served(None) as url, aiohttp.ClientSession() as session, session.get(url) as response:
+        assert response.status == 400
 
 
 def test_without_aiohttp_all_but_websockets_works():
@@ -406,11 +464,11 @@ async def test_a_candidate_for_which_no_description_comes_is_reported(loop_error
 async def test_what_the_other_side_sends_in_vain_is_reported_and_breaks_nothing(text, sentence, error, loop_errors):
     pc_there = asyncio.get_running_loop().create_future()
 
-    async def meet(socket):
-        await socket.send_str(text)
+    async def meet(signaling, request):
+        await signaling._socket.send_str(text)
         async with open_peers(None) as (pc,):
             pc_there.set_result(pc)
-            await negotiate(pc, WebSocketSignaling(socket), polite=True)
+            await negotiate(pc, signaling, polite=True)
 
     async with (
         open_peers(None) as (pc,),
@@ -542,10 +600,10 @@ async def test_a_server_meets_those_who_come_again():
     """A page that is loaded again is a new connection over a new WebSocket; that of the old one ends."""
     met = asyncio.Queue()
 
-    async def meet(socket):
+    async def meet(signaling, request):
         async with open_peers(None) as (pc,):
             met.put_nowait(pc)
-            await negotiate(pc, WebSocketSignaling(socket), polite=True)
+            await negotiate(pc, signaling, polite=True)
 
     async with served(meet) as url:
         for _ in range(2):

@@ -241,7 +241,7 @@ async def test_channels_are_recorded_by_name(connected_pair, recorded, recording
 
 async def test_a_description_that_a_page_refuses_is_one_of_its_errors(open_page, page_signaling):
     async with open_page() as page, page_signaling(page) as signaling:
-        await page.evaluate("state.fallen = new Promise((resolve) => addEventListener('unhandledrejection', resolve))")
+        await page.evaluate("void (state.fallen = new Promise((done) => addEventListener('unhandledrejection', done)))")
         await signaling.send({"description": {"type": "answer", "sdp": "v=0"}})
         await page.evaluate("await state.fallen")
         assert len(page.errors) == 1

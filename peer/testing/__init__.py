@@ -12,6 +12,7 @@ It needs aiohttp: ``pip install aiortc-peer[test]``, and Chromium or Firefox if 
 """
 
 from ._browser import Browser, Page, PageError
+from ._fixtures import ConnectedPage, ConnectedPair, OpenPage, PageSignaling, Recorded, Troubled
 from ._joined import page_signaling, recorded
 from ._launch import PROGRAMS, BrowserProcess, find_browser
 from ._pairs import connected_page, connected_pair
@@ -22,11 +23,17 @@ __all__ = [
     "PROGRAMS",
     "Browser",
     "BrowserProcess",
+    "ConnectedPage",
+    "ConnectedPair",
     "Fate",
     "Fates",
+    "OpenPage",
     "Page",
     "PageError",
+    "PageSignaling",
+    "Recorded",
     "Trouble",
+    "Troubled",
     "connected_page",
     "connected_pair",
     "find_browser",

@@ -6,6 +6,9 @@ own in that page, removed with everything the test made in it when the connectio
 
 The port belongs to the session: its listening socket stays open between tests, so the page's next call waits in the
 kernel until the next test picks it up. The server, its connections and its tasks belong to the test.
+
+Who opens a second page meanwhile lets the first one tell the browser to dial once more. It does not dial in advance:
+Firefox lets no other WebSocket to the same host begin while one is being opened, and the test may want some.
 """
 
 from __future__ import annotations
@@ -29,12 +32,16 @@ _PAGE = Path(__file__).with_name("page.html")
 
 
 class PageError(Exception):
-    """What a script threw, with the name and message it has in the page; or the page is lost."""
+    """What a script threw, or why the page is lost. A note has the line of the script, if the page tells it."""
 
-    def __init__(self, name: str, message: str) -> None:
+    def __init__(self, name: str, message: str, place: str | None = None) -> None:
         super().__init__(f"{name}: {message}")
         self.name = name
+        """The name of the error in the page, such as ``"InvalidStateError"``."""
         self.message = message
+        """Its message, in the words of the browser."""
+        if place is not None:
+            self.add_note(f"in the script, {place}")
 
 
 class Page:
@@ -65,12 +72,24 @@ class Page:
         return self._queues[name]
 
     async def evaluate(self, script: str, *args: Any) -> Any:
-        """Run *script*, the body of an async JavaScript function, and return its value, as JSON carries it.
+        """Run a *script* in the page, and return its value, as JSON carries it: None for what it does not carry.
 
-        In scope are ``args``; ``send(value)``; and ``state``, an object that lives as long as this page: keep there
-        what later scripts need, as in ``state.pc = new RTCPeerConnection()``. Several may run at a time; they begin in
-        the order of the calls. Raises PageError for what the script throws, and when the page is lost.
+            await page.evaluate("document.title")
+            await page.evaluate("(a, b) => a + b", 1, 2)
+            await page.evaluate("const pc = new RTCPeerConnection(); return await pc.createOffer()")
+
+        The *script* is an expression, whose value it is; or nothing but a function, arrow or not, which is called with
+        *args*; or else the body of an async function, of which it is what it returns. A promise is awaited, so write
+        ``void (state.done = promise)`` to keep one. The arguments must be JSON.
+
+        In scope are ``args``, all arguments; ``send(value)``; and ``state``, an object that lives as long as this page:
+        keep there what later scripts need, as in ``state.pc = new RTCPeerConnection()``. Several scripts may run at a
+        time; they begin in the order of the calls.
+
+        Raises PageError for what the script throws, and when the page is lost, and TypeError for an argument that is no
+        JSON.
         """
+        __tracebackhide__ = True  # pytest shows the line that calls this
         if self._lost:
             raise self._lost
         key = next(self._ids)
@@ -82,7 +101,11 @@ class Page:
             del self._pending[key]
 
     async def next_message(self, timeout: float = 10) -> Any:
-        """Wait for the next of the :attr:`messages`. Raises TimeoutError after *timeout* seconds, or PageError."""
+        """Wait for the next of the :attr:`messages`, and return it.
+
+        Raises TimeoutError after *timeout* seconds, and PageError when the page is lost.
+        """
+        __tracebackhide__ = True
         try:
             async with asyncio.timeout(timeout):
                 message = await self.messages.get()
@@ -104,12 +127,13 @@ class Page:
         if "message" in data:
             self._queues[data["queue"]].put_nowait(data["message"])
         elif "error" in data:
-            self.errors.append(data["error"])
+            place = data["place"]
+            self.errors.append(data["error"] if place is None else f"{data['error']} ({place})")
         elif (future := self._pending.get(data["id"])) and not future.done():
             if "name" in data:
-                future.set_exception(PageError(data["name"], data["text"]))
+                future.set_exception(PageError(data["name"], data["text"], data["place"]))
             else:
-                future.set_result(data["value"])
+                future.set_result(data.get("value"))  # there is none if JSON carries nothing of it
 
     def _lose(self, error: PageError) -> None:
         self._lost = error
@@ -136,11 +160,13 @@ class Browser:
         preferences: Mapping[str, bool | int | str] | None = None,
     ) -> None:
         self.name = name
+        """Chromium is "chromium", and Firefox is "firefox"."""
         self._options: dict[str, Any] = {"mdns": mdns, "arguments": arguments, "preferences": preferences}
         self._process: BrowserProcess | None = None
         self._listener: socket.socket | None = None
-        self._taken = False  # while a page is open
-        self._healthy = False  # newly started, or the page of the last test was there to the end
+        self._pages: list[Page] = []  # those that are open
+        self._opening = asyncio.Lock()  # one after the other; a new one for each event loop
+        self._healthy = False  # newly started, or the page that was opened last was there to the end
 
     @property
     def listener(self) -> int | None:
@@ -165,7 +191,8 @@ class Browser:
         self._healthy = True
 
     def stop(self) -> None:
-        """End the process and its children, and delete its profile. Blocks for a moment."""
+        """End the process and its children, and delete its profile. Blocks for a moment. Open pages are lost."""
+        self._pages.clear()
         if self._process:
             self._process.stop()
             self._process = None
@@ -177,19 +204,25 @@ class Browser:
     async def open_page(self) -> AsyncIterator[Page]:
         """Open a page in this event loop: ``async with browser.open_page() as page``. Closes it in the end.
 
-        Raises FileNotFoundError if the browser is not installed, PageError if it shows no page, RuntimeError while it
-        shows another one; and in the end PageError for what nobody caught in the page.
+        Several may be open at a time. Each has globals of its own, but all are frames of one window: they have one
+        origin and one thread, and one that never comes to rest holds up the others.
+
+        Raises FileNotFoundError if the browser is not installed, PageError if it shows no page; and in the end
+        PageError for what nobody caught in the page.
         """
-        if self._taken:
-            raise RuntimeError(f"{self.name} shows one page at a time")
-        self._taken = True
+        __tracebackhide__ = True
+        if not self._pages and not self._opening.locked():
+            self._opening = asyncio.Lock()  # the last one may have belonged to another loop
         async with contextlib.AsyncExitStack() as stack:
-            stack.callback(setattr, self, "_taken", False)
-            if not self._healthy or self._process is None or self._process.poll() is not None:
-                self.stop()  # whatever a crash left behind
-                self.start()
-            self._healthy = False
-            page = await self._wait_for_page(stack)
+            async with self._opening:
+                lost = not self._healthy or any(page._lost for page in self._pages)
+                if lost or self._process is None or self._process.poll() is not None:
+                    self.stop()  # whatever a crash left behind
+                    self.start()
+                self._healthy = False
+                page = await self._wait_for_page(stack)
+                self._healthy = True
+            self._pages.append(page)
             try:
                 yield page
             except BaseException as error:
@@ -197,7 +230,9 @@ class Browser:
                     error.add_note(f"uncaught in the page: {'; '.join(page.errors)}")
                 raise
             finally:
-                self._healthy = page._lost is None
+                if page in self._pages:  # else the browser was stopped
+                    self._pages.remove(page)
+                    self._healthy = self._healthy and page._lost is None
             if page.errors:
                 raise PageError("uncaught in the page", "; ".join(page.errors))
 
@@ -233,6 +268,9 @@ class Browser:
         stack.push_async_callback(runner.cleanup)
         site = web.SockSite(runner, self._listener.dup())
         await site.start()
+        with contextlib.suppress(ConnectionError):  # it is missed below
+            for page in self._pages[-1:]:
+                await page._socket.send_json({"dial": True})
         try:
             async with asyncio.timeout(_START_TIMEOUT):
                 while not opened.done():
@@ -241,9 +279,9 @@ class Browser:
                     await asyncio.wait([opened], timeout=0.1)
         except TimeoutError:
             raise self._loss(f"the page did not dial within {_START_TIMEOUT} s") from None
+        await site.stop()  # what dials now is for somebody else
         page = opened.result()
         stack.push_async_callback(page._socket.close)
-        stack.push_async_callback(site.stop)  # before that: when it closes, the page dials the next test
         return page
 
     def _loss(self, what: str) -> PageError:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+
+from ._guard import remove
 
 PROGRAMS: Mapping[str, Sequence[str]] = {
     "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     "firefox": ("firefox-esr", "firefox"),
 }
-_STOP_GRACE = 5.0  # seconds
+"""The names that browsers have here, and those of their programs, of which the first one on PATH is taken."""
+_GUARD = Path(__file__).with_name("_guard.py")
 
 _CHROMIUM_FLAGS = [
     "--headless",
@@ -76,12 +78,14 @@ _FIREFOX_PREFS: dict[str, bool | int | str] = {
 
 
 def find_browser(name: str) -> str | None:
-    """Return the path of "chromium" or "firefox", or None where it is not installed."""
+    """Return the path of "chromium" or "firefox", or None where it is not installed. Other names are a KeyError."""
     return next(filter(None, map(shutil.which, PROGRAMS[name])), None)
 
 
 class BrowserProcess:
     """A browser that shows the page at *url*. It runs from the beginning until you call :meth:`stop`, which you must.
+
+    If your program ends without it, killed by SIGKILL, say, the browser is ended all the same, and its files deleted.
 
     The *name* is "chromium" or "firefox". With *mdns* it hides its addresses behind names that end in .local, as it
     does for users; without it, host candidates carry addresses. Names other than those are not resolved at all. There
@@ -89,7 +93,7 @@ class BrowserProcess:
 
     *arguments* are added to its command line, and *preferences*, which only Firefox has, to its profile.
 
-    Raises FileNotFoundError if it is not installed.
+    Raises FileNotFoundError if it is not installed, and KeyError for other names.
     """
 
     def __init__(
@@ -105,56 +109,49 @@ class BrowserProcess:
         if path is None:
             raise FileNotFoundError(f"none of {', '.join(PROGRAMS[name])} is on PATH")
         self.path = path
+        """That of its program."""
         self.directory = Path(tempfile.mkdtemp(prefix=f"{name}-"))
         """Where it keeps its files. It is gone after :meth:`stop`."""
         self._stopped = False  # changes once
         command = _chromium(self.directory, mdns) if name == "chromium" else _firefox(self.directory, mdns, preferences)
-        with (self.directory / "stderr").open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [path, *command, *arguments, url],
-                env=_environment(self.directory),
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-                start_new_session=True,  # a process group of its own, which stop() ends as a whole
-            )
+        self._guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", _GUARD, self.directory, path, *command, *arguments, url],
+            env=_environment(self.directory),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us
+        )
 
-    @property
+    @cached_property
     def pid(self) -> int:
-        """The id of its first process, and of the group that all are in."""
-        return self._process.pid
+        """The id of its first process, and of the group that all are in. Not to be asked for after :meth:`stop`."""
+        assert self._guard.stdout
+        return int(self._guard.stdout.readline())
 
     def poll(self) -> int | None:
-        """The status it has exited with by itself; None while it runs."""
-        return self._process.poll()
+        """The status it has exited with by itself, as a shell has it; None while it runs."""
+        return self._guard.poll()
 
     def wait(self) -> int:
-        """Block until its first process exits, by itself or not; return its status."""
-        return self._process.wait()
+        """Block until its first process exits, by itself or not; return its status, as a shell has it."""
+        return self._guard.wait()
 
     def last_words(self, count: int = 15) -> list[str]:
-        """The last lines, at most *count*, that it has written for those who look for errors."""
-        lines = (self.directory / "stderr").read_text(errors="replace").splitlines()
+        """The last lines, at most *count*, that it has written for those who look for errors; none after its end."""
+        try:
+            lines = (self.directory / "stderr").read_text(errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
         lines = [line for line in lines if line.strip() and "dbus" not in line]  # Chromium misses it, we do not
         return lines[-count:]
 
     def stop(self) -> None:
         """End it and its children, and delete its directory. Blocks for a moment. May be called again."""
-        if self._stopped:  # its id may be somebody else's by now
+        if self._stopped:
             return
         self._stopped = True
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_STOP_GRACE)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
-        for _ in range(20):  # its children may still be writing their last
-            shutil.rmtree(self.directory, ignore_errors=True)
-            if not self.directory.exists():
-                break
-            time.sleep(0.05)
+        self._guard.communicate(b"end it")  # in words, for a process of ours may have the other end, too
+        remove(self.directory)  # the guard leaves it to us if the browser has exited by itself
 
 
 def _environment(directory: Path) -> dict[str, str]:

@@ -128,6 +128,7 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 async def _connect(offerer: RTCPeerConnection, *others: RTCPeerConnection, timeout: float) -> None:
     """Wait until a channel of the *offerer* is open, and all are connected."""
+    __tracebackhide__ = True  # pytest shows who calls
     channel = offerer.createDataChannel("connected", _CHANNEL)
     changed = asyncio.Event()
     channel.addEventListener("open", lambda _: changed.set())

@@ -43,6 +43,11 @@ class Fate:
 
 
 Fates = Callable[[str, int, Mapping[str, Any]], Fate]
+"""Decides what becomes of each message: a :class:`Trouble`, or a function of yours.
+
+It is called with the name of the sender, the number of the message among those of that sender, from 0, and the message,
+and returns its :class:`Fate`. It must not wait. What it raises ends the signalling, and is raised where that is used.
+"""
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def _record_connection(pc: RTCPeerConnection, note: Note) -> None:
 def _ice_transports(pc: RTCPeerConnection) -> Iterator[RTCIceTransport]:
     for carrier in (pc.sctp, *pc.getSenders()):
         if carrier is not None:
-            yield carrier.transport.iceTransport  # type: ignore[attr-defined]  # aiortc's class knows nothing of it
+            yield carrier.transport.iceTransport
 
 
 def _members(candidate: RTCIceCandidate) -> dict[str, Any]:

@@ -4,6 +4,8 @@ import inspect
 import pathlib
 import pkgutil
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -212,3 +214,35 @@ def test_every_module_and_every_public_name_in_it_is_explained(module):
                     if not (elsewhere or private or ast.get_docstring(child)):
                         unexplained.append(child.name)
     assert not unexplained
+
+
+def test_a_users_program_knows_the_types_of_transports_and_of_fixtures(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("""
+from typing import assert_type
+
+from peer import RTCIceTransport, RTCPeerConnection
+from peer.testing import ConnectedPage, ConnectedPair, OpenPage, Page, PageSignaling, Recorded, Troubled
+from peer.tools import Entry
+
+def look(pc: RTCPeerConnection) -> None:
+    assert pc.sctp
+    assert_type(pc.sctp.transport.iceTransport, RTCIceTransport)
+    for transceiver in pc.getTransceivers():
+        assert_type(transceiver.sender.transport.iceTransport, RTCIceTransport)
+        assert_type(transceiver.receiver.transport.iceTransport, RTCIceTransport)
+
+async def test_it(
+    connected_page: ConnectedPage, connected_pair: ConnectedPair, open_page: OpenPage, page_signaling: PageSignaling,
+    troubled: Troubled, recorded: Recorded, recording: list[Entry],
+) -> None:
+    async with connected_page() as (pc, page), open_page() as other, connected_pair(timeout=3) as (a, b):
+        assert_type(pc, RTCPeerConnection)
+        assert_type(page, Page)
+        assert_type(other, Page)
+        async with page_signaling(page) as signaling, troubled(signaling) as end, recorded(a=a, b=b):
+            await end.send({"candidate": None})
+""")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path}", str(program)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
