@@ -1,0 +1,219 @@
+"""An internet: a public segment with a server, and hosts that are there, or in private networks behind routers.
+
+            server 203.0.113.1, 2001:db8::1 (coturn; routes what is for the networks behind the routers)
+                |
+    ------------+--------------------+------------------------ public: 203.0.113.0/24, 2001:db8::/64
+                |                    |
+             na .11, ::11         nb .12, ::12                 routers, with a NAT, or a firewall, or both
+                |                    |
+             10.0.1.0/24          10.0.2.0/24                  private: the router is 1, a host is 2
+             2001:db8:0:1::/64    2001:db8:0:2::/64            not private, where IPv6 is
+                |                    |
+                a                    b
+
+A host in public is 203.0.113.21 (a) or .22 (b), or with IPv6 2001:db8::21 or ::22. Both hosts may be behind na, in
+networks that do not reach one another directly.
+
+What a NAT does (RFC 4787, in the words of section 4 and 5), and how:
+
+    EASY         endpoint-independent mapping: the port is kept, as long as nobody else has it, which here nobody has.
+                 Address and port-dependent filtering: conntrack lets nothing in but answers.
+    FULL_CONE    the same mapping, and endpoint-independent filtering: where a host has sent from is noted, and whatever
+                 comes to that port is for the host.
+    HAIRPIN      the same, also for what comes from inside, which then has the sender's public address.
+    SYMMETRIC    address and port-dependent mapping: a random port for each flow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any, Self
+
+from tests.networks import Network
+from tests.servers import coturn
+
+SERVER, SERVER6 = "203.0.113.1", "2001:db8::1"
+SILENT = "203.0.113.99"  # an address of the server's where nothing answers, not even that it does not
+ROUTERS = {"na": 11, "nb": 12}
+NUMBERS = {"a": 1, "b": 2}
+
+STUN = {"urls": f"stun:{SERVER}"}
+USER = {"username": "user", "credential": "secret"}
+TURN_UDP = {"urls": f"turn:{SERVER}", **USER}
+TURN_TCP = {"urls": f"turn:{SERVER}?transport=tcp", **USER}
+TURN_TLS = {"urls": f"turns:{SERVER}", **USER}
+TURN_443 = {"urls": f"turns:{SERVER}:443", **USER}
+
+
+class NAT(Enum):
+    """What a router does to IPv4; see above."""
+
+    EASY = "endpoint-independent mapping"
+    FULL_CONE = "endpoint-independent mapping and filtering"
+    HAIRPIN = "endpoint-independent mapping and filtering, with hairpinning"
+    SYMMETRIC = "a random port for each flow"
+
+
+class Firewall(Enum):
+    """What a router lets out, as rules of nftables."""
+
+    OPEN = ""
+    NO_UDP = "meta l4proto udp drop;"
+    ONLY_443 = "ct state established accept; tcp dport 443 accept; drop;"
+
+
+class Internet(Network):
+    """The public segment; hosts join it with :meth:`public` or :meth:`behind`, and the server with :meth:`server`."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        try:
+            self._segment()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _segment(self) -> None:
+        self.node("server")
+        self.ip("server", "link", "add", "public", "type", "bridge")
+        self.up("server", "public")
+        self.up("server", "lo")
+        for address in (f"{SERVER}/24", f"{SILENT}/24", f"{SERVER6}/64"):
+            self.add("server", "public", address)
+        self._forward("server")
+        # What is for nowhere vanishes on the way there. coturn ends allocations that send to where no route leads.
+        self.ip("server", "link", "add", "elsewhere", "arp", "off", "type", "bridge")  # without ports
+        self.up("server", "elsewhere")
+        for family in ("-4", "-6"):
+            self.ip("server", family, "route", "add", "default", "dev", "elsewhere")
+        self.nft(
+            "server",
+            f"table ip silent {{ chain arriving {{ type filter hook input priority 0; ip daddr {SILENT} drop; }}; }}",
+        )
+
+    def public(self, side: str, *families: int) -> None:
+        """Put a host into the public segment, with addresses of these *families*: 4, 6 or both."""
+        self._attach(side, 20 + NUMBERS[side], families)
+
+    def behind(
+        self,
+        side: str,
+        router: str,
+        nat: NAT | None,
+        *,
+        firewall: Firewall = Firewall.OPEN,
+        families: Sequence[int] = (4,),
+    ) -> None:
+        """Put a host behind a *router*, which comes with the first host: then NAT and firewall count."""
+        if router not in self._namespaces:
+            self._router(router, nat, firewall, families)
+        number, link = NUMBERS[side], f"lan-{side}"
+        self.wire(side, "lan", router, link)
+        if 4 in families:
+            self.add(router, link, f"10.0.{number}.1/24")
+            self.add(side, "lan", f"10.0.{number}.2/24")
+            self.ip(side, "route", "add", "default", "via", f"10.0.{number}.1")
+        if 6 in families:
+            prefix = f"2001:db8:0:{number}::"
+            self.add(router, link, f"{prefix}1/64")
+            self.add(side, "lan", f"{prefix}2/64")
+            self.ip(side, "-6", "route", "add", "default", "via", f"{prefix}1")
+            self.ip("server", "-6", "route", "add", f"{prefix}/64", "via", f"2001:db8::{ROUTERS[router]}")
+
+    def dead_end(self, side: str, number: int) -> None:
+        """Give a host one more interface, with a network that seems to lead everywhere, and leads nowhere."""
+        link, nowhere = f"dead-{number}", f"nowhere-{side}-{number}"
+        self.node(nowhere)
+        self.wire(side, link, nowhere, "in")
+        self.nft(
+            nowhere,
+            "table netdev dead { chain arriving { type filter hook ingress device in priority 0; ether type ip drop;"
+            " ether type ip6 drop; }; }",  # but not ARP: somebody seems to be there
+        )
+        address, gateway = f"172.16.{number}.2", f"172.16.{number}.1"
+        self.add(side, link, f"{address}/24")
+        self.add(nowhere, "in", f"{gateway}/24")
+        # What is sent from this address goes this way, wherever it is for.
+        table = str(100 + number)
+        self.ip(side, "route", "add", "default", "via", gateway, "dev", link, "table", table)
+        self.ip(side, "rule", "add", "from", address, "table", table)
+
+    @contextlib.contextmanager
+    def server(self, certificate: Path | None = None) -> Iterator[None]:
+        """Run coturn: at port 3478 of both addresses, and with a *certificate* TLS at 5349, and at 443 of IPv4."""
+        with coturn(
+            inside=self.inside("server"),
+            addresses=(SERVER, SERVER6),
+            port=3478,
+            certificate=certificate,
+            options=[f"--aux-server={SERVER}:443"] if certificate else [],
+        ):
+            yield
+
+    def count(self, node: str, name: str, hook: str, condition: str) -> None:
+        """Count the packets of UDP and TCP on a node that come by this *hook* and fulfil this *condition*."""
+        self.nft(
+            node,
+            f"table inet {name} {{ counter packets {{}}; chain all {{ type filter hook {hook} priority -300;"
+            f" meta l4proto {{ tcp, udp }} {condition} counter name packets; }}; }}",
+        )
+
+    def counted(self, node: str, name: str) -> int:
+        """How many there were."""
+        said: list[dict[str, Any]] = json.loads(self.nft(node, f"list counters table inet {name}"))["nftables"]
+        (count,) = [entry["counter"]["packets"] for entry in said if "counter" in entry]
+        return int(count)
+
+    def _attach(self, node: str, number: int, families: Sequence[int]) -> None:
+        """Lead a link from the public segment to a node, whose addresses there end with this number."""
+        self.wire(node, "wan", "server", node)
+        self.ip("server", "link", "set", "dev", node, "master", "public")
+        if 4 in families:
+            self.add(node, "wan", f"203.0.113.{number}/24")
+            self.ip(node, "route", "add", "default", "via", SERVER)
+        if 6 in families:
+            self.add(node, "wan", f"2001:db8::{number}/64")
+            self.ip(node, "-6", "route", "add", "default", "via", SERVER6)
+
+    def _router(self, name: str, nat: NAT | None, firewall: Firewall, families: Sequence[int]) -> None:
+        self.node(name)
+        self._attach(name, ROUTERS[name], families)
+        self._forward(name)
+        # Unsolicited packets are not answered. Nor are they remembered, else they would take the ports of mappings.
+        self.nft(
+            name,
+            "table inet filter {"
+            " chain arriving { type filter hook input priority 0; ct state new meta l4proto { tcp, udp } drop; };"
+            # One private network reaches the other through the NAT only.
+            " chain passing { type filter hook forward priority 0;"
+            f' iifname "lan-*" oifname "lan-*" ct status & dnat == 0 drop; {firewall.value} }}; }}',
+        )
+        if nat is not None:
+            self.nft(name, _nat(nat, f"203.0.113.{ROUTERS[name]}"))
+
+    def _forward(self, node: str) -> None:
+        for key in ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"):
+            self.run(node, "sysctl", "-w", key)
+
+
+def _nat(nat: NAT, address: str) -> str:
+    """The rules for a router with this public address."""
+    random = "random,fully-random" if nat is NAT.SYMMETRIC else "persistent"
+    note = 'oifname "wan" meta l4proto udp update @mapped { udp sport : ip saddr };'
+    lead = f"ip daddr {address} dnat to udp dport map @mapped;"
+    if nat in (NAT.EASY, NAT.SYMMETRIC):
+        note = lead = ""
+    elif nat is NAT.FULL_CONE:
+        lead = f'iifname "wan" {lead}'
+    return (
+        "table ip nat {"
+        " map mapped { type inet_service : ipv4_addr; flags dynamic, timeout; timeout 5m; };"
+        f" chain before {{ type nat hook prerouting priority dstnat; {lead} }};"
+        f' chain after {{ type nat hook postrouting priority srcnat; {note} oifname "wan" masquerade {random};'
+        f' ip saddr 10.0.0.0/8 oifname "lan-*" snat to {address}; }}; }}'
+    )
