@@ -6,6 +6,8 @@ an aioice connection that does these things as the RFCs describe them:
 - Candidates are published one by one, as _gatherer.py finds them (RFC 8838, section 9).
 - Checks run while gathering goes on. New candidates of either side form pairs with all that are known.
 - One pair is nominated, after it was found to work; both sides send on the same one.
+- A check of the remote side triggers one of ours at once, also where one is under way: it may have been dropped by a
+  NAT that is open now. The selected pair shows the address behind the NAT (RFC 8445, sections 7.3.1.4 and 7.2.5.3).
 - Success is an event. Checks are paced by a timer of 5 ms (RFC 8445, section 14.2) that runs only while there is
   something to check, where aioice looks every 20 ms.
 - Failure is declared when both sides have ended their candidates and all pairs have failed, and not before the PAC
@@ -25,7 +27,7 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import aioice
+import aioice.candidate
 from aioice import ice, mdns, stun, turn
 
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
@@ -41,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 # Not underscored, but not among the names that aioice lists either.
 _UNLISTED = {
+    aioice.candidate: ("candidate_foundation", "candidate_priority"),
     ice: (
         "CandidatePair",
         "StunProtocol",
@@ -111,6 +114,10 @@ class Socket(ice.StunProtocol):
     def __init__(self, generation: Generation) -> None:
         super().__init__(generation)
         self.traffic: defaultdict[tuple[str, int], Traffic] = defaultdict(Traffic)  # by where it went to; grows
+        self.seen_as: dict[tuple[str, int], tuple[str, int]] = {}  # by who sees us at another address than ours; grows
+        self._unanswered: tuple[
+            tuple[tuple[str, int], stun.Message], ...
+        ] = ()  # see hurry(); empty, it takes no memory
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Asyncio calls this with each datagram."""
@@ -133,9 +140,24 @@ class Socket(ice.StunProtocol):
         clock, traffic = asyncio.get_running_loop().time, self.traffic[addr]
         traffic.requests_sent += 1
         sent = clock()
-        response = await super().request(request, addr, integrity_key, retransmissions or RETRANSMISSIONS)
+        self._unanswered += ((addr, request),)
+        try:
+            response = await super().request(request, addr, integrity_key, retransmissions or RETRANSMISSIONS)
+        finally:
+            self._unanswered = tuple(entry for entry in self._unanswered if entry[1] is not request)
         traffic.answered(clock() - sent)
+        message, _ = response
+        seen = message.attributes.get("XOR-MAPPED-ADDRESS")
+        if seen not in (None, (self.local_candidate.host, self.local_candidate.port)):
+            self.seen_as[addr] = seen
         return response
+
+    def hurry(self, addr: tuple[str, int]) -> None:
+        """Send what *addr* has not answered again, now; but each request only once, or two sides could go on so."""
+        for place, request in self._unanswered:
+            if place == addr:
+                self.send_stun(request, addr)
+        self._unanswered = tuple(entry for entry in self._unanswered if entry[0] != addr)
 
 
 class _ConsentCheck:
@@ -402,6 +424,10 @@ class Generation(aioice.Connection):
         if len(self._remote_candidates) < MAX_CANDIDATES or any(
             (candidate.host, candidate.port) == addr for candidate in self._remote_candidates
         ):
+            # Our own check may have come to a NAT before theirs had opened it. Now it will pass, and the triggered
+            # check (RFC 8445, section 7.3.1.4) must not wait until the timer repeats it.
+            assert isinstance(protocol, Socket)
+            protocol.hurry(addr)
             self._bound_check_list(MAX_PAIRS - 1)
             super().check_incoming(message, addr, protocol)
 
@@ -432,11 +458,23 @@ class Generation(aioice.Connection):
         if self.pair is None:
             return None
         return SelectedPair(
-            _attribute(self.pair.local_candidate),
+            self._local(self.pair),
             _attribute(self.pair.remote_candidate),
             self.local_username,
             self.remote_username,
         )
+
+    def _local(self, pair: ice.CandidatePair) -> CandidateAttribute:
+        """Our candidate in *pair*: once the remote side has answered, the one that it sees (RFC 8445, 7.2.5.3)."""
+        assert isinstance(pair.protocol, Socket)
+        base = pair.local_candidate
+        host, port = pair.protocol.seen_as.get(pair.remote_addr, (base.host, base.port))
+        for candidate in (base, *self._local_candidates):
+            if (candidate.host, candidate.port) == (host, port):
+                return _attribute(candidate)
+        foundation = aioice.candidate.candidate_foundation("prflx", "udp", base.host)
+        priority = aioice.candidate.candidate_priority(1, "prflx")  # what our check has said
+        return _attribute(aioice.Candidate(foundation, 1, "udp", priority, host, port, "prflx", base.host, base.port))
 
     @property
     def sending_address(self) -> str | None:
@@ -544,7 +582,7 @@ class Generation(aioice.Connection):
         """The check list."""
         return [
             CheckedPair(
-                _attribute(pair.local_candidate),
+                self._local(pair),
                 _attribute(pair.remote_candidate),
                 self.local_username,
                 self.remote_username,
