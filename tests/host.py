@@ -8,7 +8,7 @@ It talks in lines of JSON, each with two items, what and a value, over the socke
              talk           send messages over the channel, each with the next number, one every so many seconds
              hush           stop to talk
              signal         what the other side has signalled: a description or a candidate
-             pairs          tell which pairs there are
+             pairs          tell which pairs there are, and again when there are others or their states change
     tells    signal         what the other side is to be told
              candidate      what an icecandidate event has: everything about the candidate, None for null; and when
              failure        what an icecandidateerror event has; and when
@@ -17,7 +17,7 @@ It talks in lines of JSON, each with two items, what and a value, over the socke
              connection     connectionState, likewise
              pair           the addresses of the pair that was selected, ours and theirs
              selected       what users see of that pair, our candidate and theirs
-             pairs          the pairs and their states: type and address of ours and theirs, and the state
+             pairs          the pairs that there are: the types of our candidate and theirs, and the state of the check
              open           the channel is open
              took           so many ms after setLocalDescription() was called
              message        what came over the channel
@@ -73,7 +73,7 @@ class Host:
         self._peer: Any  # the connection
         self._writer = writer
         self._tasks: set[asyncio.Task[None]] = set()
-        self._talk: asyncio.Task[None] | None = None
+        self._endless: list[asyncio.Task[None]] = []  # those of the tasks that do not end by themselves
         self._said = 0
         self._channel: Any = None
         self._began = 0.0  # when setLocalDescription() was called last
@@ -93,9 +93,9 @@ class Host:
                 self._use(self._peer.createDataChannel("chat", **(value or {})))
                 await self.offer()
             case "talk":
-                self._talk = self.spawn(self._say(value))
+                self._endless.append(self.spawn(self._say(value)))
             case "hush":
-                self._talk.cancel()
+                self._endless.pop().cancel()
                 self.tell("said", self._said)
             case "signal" if "candidate" in value:
                 await self._peer.addIceCandidate(value)
@@ -104,8 +104,8 @@ class Host:
 
     async def close(self) -> None:
         """Close the connection. What watches it must end then by itself."""
-        if self._talk is not None:
-            self._talk.cancel()
+        for task in self._endless:
+            task.cancel()
         await self._peer.close()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -156,7 +156,7 @@ class Trickling(Host):
             case "watch":
                 self.spawn(watch_interfaces(self._peer, interval=value))
             case "pairs":
-                self.tell("pairs", await self._pairs())
+                self._endless.append(self.spawn(self._tell_pairs()))
             case _:
                 await super().told(what, value)
 
@@ -189,14 +189,20 @@ class Trickling(Host):
         shown = event.target.getSelectedCandidatePair()
         self.tell("selected", [{name: getattr(c, name) for name in ATTRIBUTES} for c in (shown.local, shown.remote)])
 
-    async def _pairs(self) -> list[Any]:
-        report = await self._peer.getStats()
+    async def _tell_pairs(self) -> None:
+        told = None
         sides = "localCandidateId", "remoteCandidateId"
-        return [
-            [*[[c.candidateType, c.address] for c in (report[getattr(pair, side)] for side in sides)], pair.state]
-            for pair in report.values()
-            if pair.type == "candidate-pair"
-        ]
+        while True:
+            report = await self._peer.getStats()
+            pairs = [
+                [*[report[getattr(pair, side)].candidateType for side in sides], pair.state]
+                for pair in report.values()
+                if pair.type == "candidate-pair"
+            ]
+            if pairs != told:
+                self.tell("pairs", pairs)
+            told = pairs
+            await asyncio.sleep(0.1)
 
 
 class Raw(Host):

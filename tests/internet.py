@@ -28,12 +28,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
-from tests.networks import Network
+from tests.networks import SIDES, Network
 from tests.servers import coturn
 
 SERVER, SERVER6 = "203.0.113.1", "2001:db8::1"
@@ -41,7 +42,8 @@ SILENT = "203.0.113.99"  # an address of the server's where nothing answers, not
 ROUTERS = {"na": 11, "nb": 12}
 NUMBERS = {"a": 1, "b": 2}
 
-STUN = {"urls": f"stun:{SERVER}"}
+STUN, STUN6 = {"urls": f"stun:{SERVER}"}, {"urls": f"stun:[{SERVER6}]"}
+SILENT_STUN = {"urls": f"stun:{SILENT}"}
 USER = {"username": "user", "credential": "secret"}
 TURN_UDP = {"urls": f"turn:{SERVER}", **USER}
 TURN_TCP = {"urls": f"turn:{SERVER}?transport=tcp", **USER}
@@ -155,13 +157,11 @@ class Internet(Network):
         ):
             yield
 
-    def count(self, node: str, name: str, hook: str, condition: str) -> None:
-        """Count the packets of UDP and TCP on a node that come by this *hook* and fulfil this *condition*."""
-        self.nft(
-            node,
-            f"table inet {name} {{ counter packets {{}}; chain all {{ type filter hook {hook} priority -300;"
-            f" meta l4proto {{ tcp, udp }} {condition} counter name packets; }}; }}",
-        )
+    def count(self, node: str, name: str, hook: str, *conditions: str) -> None:
+        """Count the packets of UDP and TCP on a node that come by this *hook* and fulfil one of the *conditions*."""
+        rules = " ".join(f"meta l4proto {{ tcp, udp }} {condition} counter name seen;" for condition in conditions)
+        chain = f"chain every {{ type filter hook {hook} priority -300; {rules} }};"
+        self.nft(node, f"table inet {name} {{ counter seen {{}}; {chain} }}")
 
     def counted(self, node: str, name: str) -> int:
         """How many there were."""
@@ -217,3 +217,93 @@ def _nat(nat: NAT, address: str) -> str:
         f' chain after {{ type nat hook postrouting priority srcnat; {note} oifname "wan" masquerade {random};'
         f' ip saddr 10.0.0.0/8 oifname "lan-*" snat to {address}; }}; }}'
     )
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Where two hosts are, and how they meet."""
+
+    name: str
+    build: Callable[[Internet], None]
+    servers: Sequence[dict[str, str]]
+    pair: str  # the types of the candidates that a selects, its own first; "relay" if at least one is a relay
+    policy: str = "all"
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The RTCConfiguration of both hosts."""
+        return {"iceServers": self.servers, "iceTransportPolicy": self.policy}
+
+
+def _public(*families: int) -> Callable[[Internet], None]:
+    def build(internet: Internet) -> None:
+        for side in SIDES:
+            internet.public(side, *families)
+
+    return build
+
+
+def _apart(a: NAT | None, b: NAT | None, **options: Any) -> Callable[[Internet], None]:
+    """Each behind a router of its own; the *options* are those of a's, but for the families."""
+
+    def build(internet: Internet) -> None:
+        internet.behind("a", "na", a, **options)
+        internet.behind("b", "nb", b, families=options.get("families", (4,)))
+
+    return build
+
+
+def _together(nat: NAT) -> Callable[[Internet], None]:
+    def build(internet: Internet) -> None:
+        for side in SIDES:
+            internet.behind(side, "na", nat)
+
+    return build
+
+
+def _three_interfaces(internet: Internet) -> None:
+    internet.behind("a", "na", NAT.EASY)
+    internet.behind("b", "nb", NAT.EASY)
+    for number in (1, 2):
+        internet.dead_end("a", number)
+
+
+SITUATIONS = [
+    Situation("both in public", _public(4), [STUN], "host host"),
+    Situation("both in public, IPv6 only", _public(6), [STUN6], "host host"),
+    Situation("NATs for IPv4, and IPv6", _apart(NAT.EASY, NAT.EASY, families=(4, 6)), [STUN], "host host"),
+    Situation("easy NATs", _apart(NAT.EASY, NAT.EASY), [STUN, TURN_UDP], "srflx srflx"),
+    Situation("full-cone NATs", _apart(NAT.FULL_CONE, NAT.FULL_CONE), [STUN, TURN_UDP], "srflx srflx"),
+    Situation(
+        "a symmetric and a full-cone NAT",
+        _apart(NAT.SYMMETRIC, NAT.FULL_CONE),
+        [STUN, TURN_UDP],
+        "prflx srflx",
+    ),
+    Situation("a symmetric and an easy NAT", _apart(NAT.SYMMETRIC, NAT.EASY), [STUN, TURN_UDP], "relay"),
+    Situation("symmetric NATs", _apart(NAT.SYMMETRIC, NAT.SYMMETRIC), [STUN, TURN_UDP], "relay"),
+    Situation("symmetric NATs, TURN over TCP", _apart(NAT.SYMMETRIC, NAT.SYMMETRIC), [STUN, TURN_TCP], "relay"),
+    Situation("symmetric NATs, TURN over TLS", _apart(NAT.SYMMETRIC, NAT.SYMMETRIC), [STUN, TURN_TLS], "relay"),
+    Situation("one NAT with hairpinning", _together(NAT.HAIRPIN), [STUN, TURN_UDP], "srflx srflx"),
+    Situation("one NAT without hairpinning", _together(NAT.FULL_CONE), [STUN, TURN_UDP], "relay"),
+    Situation(
+        "a firewall that drops UDP, TURN over TCP",
+        _apart(NAT.EASY, NAT.EASY, firewall=Firewall.NO_UDP),
+        [STUN, TURN_TCP],
+        "relay",
+    ),
+    Situation(
+        "a firewall that passes TCP port 443 only, TURN over TLS",
+        _apart(NAT.EASY, NAT.EASY, firewall=Firewall.ONLY_443),
+        [STUN, TURN_443],
+        "relay",
+    ),
+    Situation("three interfaces, two lead nowhere", _three_interfaces, [STUN, TURN_UDP], "srflx srflx"),
+    Situation(
+        "a silent STUN server beside one that answers",
+        _apart(NAT.EASY, NAT.EASY),
+        [SILENT_STUN, STUN],
+        "srflx srflx",
+    ),
+    Situation("both in public, relay only", _public(4), [TURN_UDP], "relay relay", "relay"),
+]
