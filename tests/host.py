@@ -9,7 +9,8 @@ It talks in lines of JSON, each with two items, what and a value, over the socke
              hush           stop to talk
              signal         what the other side has signalled: a description or a candidate
              pairs          tell which pairs there are, and again when there are others or their states change
-    tells    signal         what the other side is to be told
+    tells    ready          it can be told something
+             signal         what the other side is to be told
              candidate      what an icecandidate event has: everything about the candidate, None for null; and when
              failure        what an icecandidateerror event has; and when
              gathering      iceGatheringState, whenever it changes
@@ -24,12 +25,13 @@ It talks in lines of JSON, each with two items, what and a value, over the socke
              restarted      restartIce() was called
              said           so many messages were sent until it was told to hush
              error          what went wrong here
+             raised         likewise, where that is aiortc's
 
 When is told in ms since setLocalDescription() was called last.
 
 The argument is JSON: the "configuration", the durations of ICE in "seconds" (see peer/_timing.py), and "raw", if the
-connection is to be aiortc's own. That one is told "offer", "signal" and no more; it tells "signal", "selected", "open"
-and "took". It ends when the socket is closed.
+connection is to be aiortc's own. That one is told "offer", "signal" and no more; it tells "ready", "signal",
+"connection", "selected", "open", "took" and "raised". It ends when the socket is closed.
 """
 
 from __future__ import annotations
@@ -109,6 +111,10 @@ class Host:
         await self._peer.close()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    def complain(self, what: str) -> None:
+        """Tell what went wrong."""
+        self.tell("error", what)
 
     async def offer(self) -> None:
         """Offer, or answer."""
@@ -215,6 +221,17 @@ class Raw(Host):
         policy = aiortc.RTCIceTransportPolicy(settings.get("iceTransportPolicy", "all"))
         self._peer = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(servers, policy))
         self._peer.on("datachannel", self._use)
+        self._peer.on("connectionstatechange", lambda: self.tell("connection", self._peer.connectionState))
+
+    def complain(self, what: str) -> None:
+        self.tell("raised", what)
+
+    async def told(self, what: str, value: Any) -> None:
+        try:
+            await super().told(what, value)
+        except Exception:
+            self.tell("connection", "failed")  # there is no more to wait for
+            raise
 
     async def offer(self) -> None:
         create = self._peer.createAnswer if self._peer.signalingState == "have-remote-offer" else self._peer.createOffer
@@ -242,14 +259,15 @@ async def main() -> None:
         host = (Raw if options["raw"] else Trickling)(writer, options["configuration"])
 
     def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        host.tell("error", f"{context['message']}: {context.get('exception')!r}")
+        host.complain(f"{context['message']}: {context.get('exception')!r}")
 
     asyncio.get_running_loop().set_exception_handler(report)
+    host.tell("ready")
     async for line in reader:
         try:
             await host.told(*json.loads(line))
         except Exception as error:
-            host.tell("error", repr(error))
+            host.complain(repr(error))
     await host.close()
     writer.close()
 

@@ -7,7 +7,8 @@
              na .11, ::11         nb .12, ::12                 routers, with a NAT, or a firewall, or both
                 |                    |
              10.0.1.0/24          10.0.2.0/24                  private: the router is 1, a host is 2
-             2001:db8:0:1::/64    2001:db8:0:2::/64            not private, where IPv6 is
+             fd00:1::/64          fd00:2::/64                  where IPv6 is, both of these, too,
+             2001:db8:0:1::/64    2001:db8:0:2::/64            which the world can reach
                 |                    |
                 a                    b
 
@@ -46,6 +47,7 @@ STUN, STUN6 = {"urls": f"stun:{SERVER}"}, {"urls": f"stun:[{SERVER6}]"}
 SILENT_STUN = {"urls": f"stun:{SILENT}"}
 USER = {"username": "user", "credential": "secret"}
 TURN_UDP = {"urls": f"turn:{SERVER}", **USER}
+TURN6_UDP = {"urls": f"turn:[{SERVER6}]", **USER}
 TURN_TCP = {"urls": f"turn:{SERVER}?transport=tcp", **USER}
 TURN_TLS = {"urls": f"turns:{SERVER}", **USER}
 TURN_443 = {"urls": f"turns:{SERVER}:443", **USER}
@@ -122,8 +124,9 @@ class Internet(Network):
             self.ip(side, "route", "add", "default", "via", f"10.0.{number}.1")
         if 6 in families:
             prefix = f"2001:db8:0:{number}::"
-            self.add(router, link, f"{prefix}1/64")
-            self.add(side, "lan", f"{prefix}2/64")
+            for network in (prefix, f"fd00:{number}::"):
+                self.add(router, link, f"{network}1/64")
+                self.add(side, "lan", f"{network}2/64")
             self.ip(side, "-6", "route", "add", "default", "via", f"{prefix}1")
             self.ip("server", "-6", "route", "add", f"{prefix}/64", "via", f"2001:db8::{ROUTERS[router]}")
 
@@ -261,6 +264,11 @@ def _together(nat: NAT) -> Callable[[Internet], None]:
     return build
 
 
+def _strangers(internet: Internet) -> None:
+    internet.public("a", 6)
+    internet.public("b", 4)
+
+
 def _three_interfaces(internet: Internet) -> None:
     internet.behind("a", "na", NAT.EASY)
     internet.behind("b", "nb", NAT.EASY)
@@ -305,5 +313,6 @@ SITUATIONS = [
         [SILENT_STUN, STUN],
         "srflx srflx",
     ),
+    Situation("one with IPv6 only, one with IPv4 only", _strangers, [TURN6_UDP], "relay host"),
     Situation("both in public, relay only", _public(4), [TURN_UDP], "relay relay", "relay"),
 ]

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from typing import IO, Any, Self
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("ip", "nft")
 SIDES = ("a", "b")
+NAMESPACES = Path("/run/netns")  # where ip keeps them, by name
 
 
 def obstacle() -> str | None:
@@ -46,6 +48,7 @@ class Network:
         self._namespaces: dict[str, str] = {}  # of each node; grows
 
     def __enter__(self) -> Self:
+        _sweep()
         try:
             for side in SIDES:
                 self.node(side)
@@ -56,7 +59,7 @@ class Network:
 
     def __exit__(self, *error: object) -> None:
         for namespace in self._namespaces.values():
-            if Path("/run/netns", namespace).exists():
+            if (NAMESPACES / namespace).exists():
                 _run("ip", "netns", "delete", namespace)
 
     def node(self, name: str) -> None:
@@ -157,6 +160,7 @@ class Network:
             a, b = hosts
             tasks = [asyncio.create_task(one.listen(other)) for one, other in ((a, b), (b, a))]
             try:
+                await asyncio.gather(a.tells("ready"), b.tells("ready"))
                 yield a, b
             finally:
                 for host in hosts:
@@ -249,6 +253,16 @@ def _process(inside: list[str], options: dict[str, Any], environment: dict[str, 
             complaints.seek(0)
             said = complaints.read()
         assert said == ""
+
+
+def _sweep() -> None:
+    """Remove what processes have left that were killed in the middle: their namespaces, and who runs in them."""
+    for namespace in NAMESPACES.glob("peer-*"):
+        if not Path("/proc", namespace.name.split("-")[1]).exists():
+            with contextlib.suppress(subprocess.CalledProcessError, ProcessLookupError):  # somebody else sweeps, too
+                for process in _run("ip", "netns", "pids", namespace.name).split():
+                    os.kill(int(process), signal.SIGKILL)
+                _run("ip", "netns", "delete", namespace.name)
 
 
 def _run(*command: str) -> str:

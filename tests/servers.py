@@ -135,6 +135,7 @@ class MappingServer(asyncio.DatagramProtocol):
         self._mapped = mapped
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
