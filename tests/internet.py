@@ -229,7 +229,8 @@ class Situation:
     name: str
     build: Callable[[Internet], None]
     servers: Sequence[dict[str, str]]
-    pair: str  # the types of the candidates that a selects, its own first; "relay" if at least one is a relay
+    # There is a TURN server only where it is needed: with one, whichever pair answers first is selected.
+    pair: str  # the types of the candidates that a selects, its own first; "relay": one or both are
     policy: str = "all"
 
     @property
@@ -279,20 +280,17 @@ def _three_interfaces(internet: Internet) -> None:
 SITUATIONS = [
     Situation("both in public", _public(4), [STUN], "host host"),
     Situation("both in public, IPv6 only", _public(6), [STUN6], "host host"),
-    Situation("NATs for IPv4, and IPv6", _apart(NAT.EASY, NAT.EASY, families=(4, 6)), [STUN], "host host"),
-    Situation("easy NATs", _apart(NAT.EASY, NAT.EASY), [STUN, TURN_UDP], "srflx srflx"),
-    Situation("full-cone NATs", _apart(NAT.FULL_CONE, NAT.FULL_CONE), [STUN, TURN_UDP], "srflx srflx"),
     Situation(
-        "a symmetric and a full-cone NAT",
-        _apart(NAT.SYMMETRIC, NAT.FULL_CONE),
-        [STUN, TURN_UDP],
-        "prflx srflx",
+        "NATs for IPv4, and IPv6", _apart(NAT.EASY, NAT.EASY, families=(4, 6)), [STUN], "host host or srflx srflx"
     ),
+    Situation("easy NATs", _apart(NAT.EASY, NAT.EASY), [STUN], "srflx srflx"),
+    Situation("full-cone NATs", _apart(NAT.FULL_CONE, NAT.FULL_CONE), [STUN], "srflx srflx"),
+    Situation("a symmetric and a full-cone NAT", _apart(NAT.SYMMETRIC, NAT.FULL_CONE), [STUN], "prflx srflx"),
     Situation("a symmetric and an easy NAT", _apart(NAT.SYMMETRIC, NAT.EASY), [STUN, TURN_UDP], "relay"),
     Situation("symmetric NATs", _apart(NAT.SYMMETRIC, NAT.SYMMETRIC), [STUN, TURN_UDP], "relay"),
     Situation("symmetric NATs, TURN over TCP", _apart(NAT.SYMMETRIC, NAT.SYMMETRIC), [STUN, TURN_TCP], "relay"),
     Situation("symmetric NATs, TURN over TLS", _apart(NAT.SYMMETRIC, NAT.SYMMETRIC), [STUN, TURN_TLS], "relay"),
-    Situation("one NAT with hairpinning", _together(NAT.HAIRPIN), [STUN, TURN_UDP], "srflx srflx"),
+    Situation("one NAT with hairpinning", _together(NAT.HAIRPIN), [STUN], "srflx srflx"),
     Situation("one NAT without hairpinning", _together(NAT.FULL_CONE), [STUN, TURN_UDP], "relay"),
     Situation(
         "a firewall that drops UDP, TURN over TCP",
@@ -306,7 +304,7 @@ SITUATIONS = [
         [STUN, TURN_443],
         "relay",
     ),
-    Situation("three interfaces, two lead nowhere", _three_interfaces, [STUN, TURN_UDP], "srflx srflx"),
+    Situation("three interfaces, two lead nowhere", _three_interfaces, [STUN], "srflx srflx"),
     Situation(
         "a silent STUN server beside one that answers",
         _apart(NAT.EASY, NAT.EASY),
