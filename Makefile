@@ -29,6 +29,10 @@ bench: $(BIN)/ready
 	sh tests/install_packages.sh
 	$(BIN)/python -m benchmarks --output benchmarks --readme README.md
 
+networks: $(BIN)/ready
+	sh tests/install_packages.sh
+	$(BIN)/python -m benchmarks.networks --output docs/networks.md
+
 lint: $(BIN)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,4 +52,4 @@ $(BIN)/ready: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-.PHONY: demo demo-open test conformance bench lint format clean
+.PHONY: demo demo-open test conformance bench networks lint format clean

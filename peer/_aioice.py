@@ -6,6 +6,8 @@ an aioice connection that does these things as the RFCs describe them:
 - Candidates are published one by one, as _gatherer.py finds them (RFC 8838, section 9).
 - Checks run while gathering goes on. New candidates of either side form pairs with all that are known.
 - One pair is nominated, after it was found to work; both sides send on the same one.
+- A check of the remote side triggers one of ours at once, also where one is under way: it may have been dropped by a
+  NAT that is open now. The selected pair shows the address behind the NAT (RFC 8445, sections 7.3.1.4 and 7.2.5.3).
 - Success is an event. Checks are paced by a timer of 5 ms (RFC 8445, section 14.2) that runs only while there is
   something to check, where aioice looks every 20 ms.
 - Failure is declared when both sides have ended their candidates and all pairs have failed, and not before the PAC
@@ -32,7 +34,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any, NamedTuple
 
-import aioice
+import aioice.candidate
 from aioice import ice, mdns, stun, turn
 
 from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
@@ -52,6 +54,7 @@ logger = logging.getLogger(__name__)
 
 # Not underscored, but not among the names that aioice lists either.
 _UNLISTED = {
+    aioice.candidate: ("candidate_foundation", "candidate_priority"),
     ice: (
         "CandidatePair",
         "StunProtocol",
@@ -149,6 +152,7 @@ class Socket(ice.StunProtocol):
         self.generation = generation
         # By where checks went to or came from; grows. Those who sent requests fill it to MAX_CANDIDATES at most.
         self.traffic: defaultdict[tuple[str, int], Traffic] = defaultdict(Traffic)
+        self.seen_as: dict[tuple[str, int], tuple[str, int]] = {}  # by who sees us at another address than ours; grows
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Asyncio calls this with each datagram."""
@@ -219,7 +223,17 @@ class Socket(ice.StunProtocol):
         finally:
             del self.transactions[request.transaction_id]
         traffic.answered(clock() - sent)
+        message, _ = response
+        seen = message.attributes.get("XOR-MAPPED-ADDRESS")
+        if integrity_key is not None and seen not in (None, (self.local_candidate.host, self.local_candidate.port)):
+            self.seen_as[addr] = seen
         return response
+
+    def hurry(self, addr: tuple[str, int]) -> None:
+        """Send what *addr* has not answered again, now; but each request only once, or two sides could go on so."""
+        for asked in self.transactions.values():
+            if isinstance(asked, _Transaction) and asked.question.address == addr:
+                asked.hurry()
 
 
 class _Question(NamedTuple):
@@ -246,6 +260,14 @@ class _Transaction(stun.Transaction):
     def __init__(self, request: stun.Message, question: _Question, socket: Socket, retransmissions: int) -> None:
         super().__init__(request, question.address, socket, retransmissions)
         self.question = question
+        self._request: stun.Message | None = request  # None once hurry() has sent it again
+        self._socket = socket
+
+    def hurry(self) -> None:
+        """Send the request again, now; but only once."""
+        if self._request is not None:
+            self._socket.send_stun(self._request, self.question.address)
+            self._request = None
 
 
 class ActiveSocket(Socket):
@@ -654,6 +676,10 @@ class Generation(aioice.Connection):
         if len(self._remote_candidates) < MAX_CANDIDATES or any(
             (candidate.host, candidate.port) == addr for candidate in self._remote_candidates
         ):
+            # Our own check may have come to a NAT before theirs had opened it. Now it will pass, and the triggered
+            # check (RFC 8445, section 7.3.1.4) must not wait until the timer repeats it.
+            assert isinstance(protocol, Socket)
+            protocol.hurry(addr)
             self._bound_check_list(MAX_PAIRS - 1)
             # A server may have the same port for both, and aioice looks at nothing else.
             transport = protocol.local_candidate.transport
@@ -709,11 +735,23 @@ class Generation(aioice.Connection):
         if self.pair is None:
             return None
         return SelectedPair(
-            _attribute(self.pair.local_candidate),
+            self._local(self.pair),
             _attribute(self.pair.remote_candidate),
             self.local_username,
             self.remote_username,
         )
+
+    def _local(self, pair: ice.CandidatePair) -> CandidateAttribute:
+        """Our candidate in *pair*: once the remote side has answered, the one that it sees (RFC 8445, 7.2.5.3)."""
+        assert isinstance(pair.protocol, Socket)
+        base = pair.local_candidate
+        host, port = pair.protocol.seen_as.get(pair.remote_addr, (base.host, base.port))
+        for candidate in (base, *self._local_candidates):
+            if (candidate.host, candidate.port) == (host, port):
+                return _attribute(candidate)
+        foundation = aioice.candidate.candidate_foundation("prflx", "udp", base.host)
+        priority = aioice.candidate.candidate_priority(1, "prflx")  # what our check has said
+        return _attribute(aioice.Candidate(foundation, 1, "udp", priority, host, port, "prflx", base.host, base.port))
 
     @property
     def sending_address(self) -> str | None:
@@ -826,7 +864,7 @@ class Generation(aioice.Connection):
         """The check list."""
         return [
             CheckedPair(
-                _attribute(pair.local_candidate),
+                self._local(pair),
                 _attribute(pair.remote_candidate),
                 self.local_username,
                 self.remote_username,

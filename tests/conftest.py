@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from unittest import mock
 
 import pytest
+from internet import Internet
 from networks import Network, missing_commands, obstacle
 from servers import coturn, turnserver
 
@@ -126,12 +127,26 @@ def silent_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def network(request: pytest.FixtureRequest) -> Iterator[Network]:
-    """Two hosts, and no link between them yet."""
+def networks(request: pytest.FixtureRequest) -> None:
+    """There can be networks."""
     for command in missing_commands():
         missing(request, "networks", [command])
     reason = obstacle()
     if reason is not None:
         lacking(request, "networks", reason)
+
+
+@pytest.fixture
+def network(networks: None) -> Iterator[Network]:
+    """Two hosts, and no link between them yet."""
     with Network() as network:
         yield network
+
+
+@pytest.fixture
+def internet(request: pytest.FixtureRequest, networks: None) -> Iterator[Internet]:
+    """An internet without hosts; its server does not run yet."""
+    if turnserver() is None:
+        missing(request, "a TURN server", ["turnserver"])
+    with Internet() as internet:
+        yield internet

@@ -1,7 +1,8 @@
 """Networks that move: two hosts in network namespaces of their own, and links between them that can be cut and mended.
 
-Two hosts, "a" and "b". A link is a pair of virtual Ethernet interfaces with the same name in both, and a subnet of its
-own. Takes root, iproute2 and nftables; nothing outside the namespaces changes, and with them all is gone.
+Two hosts, "a" and "b", and nodes with other names on the way between them, if there are any (internet.py). A link is a
+pair of virtual Ethernet interfaces and a subnet of its own. Takes root, iproute2 and nftables; nothing outside the
+namespaces changes, and with them all is gone.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from types import MappingProxyType
+from typing import IO, Any, Self
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("ip", "nft")
 SIDES = ("a", "b")
+NAMESPACES = Path("/run/netns")  # where ip keeps them, by name
 
 
 def obstacle() -> str | None:
@@ -41,12 +45,13 @@ class Network:
     """Two hosts; their links come with :meth:`link`. A context manager: at its end all is removed."""
 
     def __init__(self) -> None:
-        self._namespaces = {side: f"peer-{os.getpid()}-{side}" for side in SIDES}
+        self._namespaces: dict[str, str] = {}  # of each node; grows
 
-    def __enter__(self) -> Network:
+    def __enter__(self) -> Self:
+        _sweep()
         try:
-            for namespace in self._namespaces.values():
-                _run("ip", "netns", "add", namespace)
+            for side in SIDES:
+                self.node(side)
         except BaseException:
             self.__exit__()
             raise
@@ -54,38 +59,48 @@ class Network:
 
     def __exit__(self, *error: object) -> None:
         for namespace in self._namespaces.values():
-            if Path("/run/netns", namespace).exists():
+            if (NAMESPACES / namespace).exists():
                 _run("ip", "netns", "delete", namespace)
 
+    def node(self, name: str) -> None:
+        """Add a node, to which no link leads yet."""
+        self._namespaces[name] = f"peer-{os.getpid()}-{id(self):x}-{name}"
+        _run("ip", "netns", "add", self._namespaces[name])
+
     def link(self, link: str, *subnets: str) -> None:
-        """Add a link. In each of the *subnets*, such as "10.0.1.{}/24", a is 1 and b is 2."""
-        a, b = self._namespaces.values()
-        _run("ip", "link", "add", link, "netns", a, "type", "veth", "peer", "name", link, "netns", b)
+        """Add a link between the hosts. In each of the *subnets*, such as "10.0.1.{}/24", a is 1 and b is 2."""
+        self.wire("a", link, "b", link)
         for number, side in enumerate(SIDES, 1):
             for subnet in subnets:
                 self.add(side, link, subnet.format(number))
-            self.up(side, link)
+
+    def wire(self, one: str, link: str, other: str, its_link: str) -> None:
+        """Add a link between two nodes, by its name at either. There are no addresses yet."""
+        ours, theirs = self._namespaces[one], self._namespaces[other]
+        _run("ip", "link", "add", link, "netns", ours, "type", "veth", "peer", "name", its_link, "netns", theirs)
+        self.up(one, link)
+        self.up(other, its_link)
 
     def add(self, side: str, link: str, address: str, *, at_once: bool = True) -> None:
         """Give the host an address, with the length of its prefix, to be used *at_once*, which in IPv6 is unusual."""
         flags = ["nodad"] if ":" in address and at_once else []
-        self._ip(side, "address", "add", address, "dev", link, *flags)
+        self.ip(side, "address", "add", address, "dev", link, *flags)
 
     def remove(self, side: str, link: str, address: str) -> None:
         """Take an address from the host."""
-        self._ip(side, "address", "del", address, "dev", link)
+        self.ip(side, "address", "del", address, "dev", link)
 
     def route(self, side: str, link: str, destination: str) -> None:
         """Let the host reach *destination* over the link."""
-        self._ip(side, "route", "add", destination, "dev", link)
+        self.ip(side, "route", "add", destination, "dev", link)
 
     def down(self, side: str, link: str) -> None:
         """Take the host's interface down, of which it knows at once."""
-        self._ip(side, "link", "set", link, "down")
+        self.ip(side, "link", "set", "dev", link, "down")
 
     def up(self, side: str, link: str) -> None:
         """Bring the host's interface up."""
-        self._ip(side, "link", "set", link, "up")
+        self.ip(side, "link", "set", "dev", link, "up")
 
     def cut(self, link: str) -> None:
         """Drop all that is sent over the link, of which the hosts know nothing."""
@@ -98,31 +113,54 @@ class Network:
     def mend(self, link: str) -> None:
         """Undo :meth:`cut` or :meth:`lose`."""
         for side in SIDES:
-            self._nft(side, f"delete table netdev {link}")
+            self.nft(side, f"delete table netdev {link}")
 
     def _drop(self, link: str, condition: str) -> None:
         for side in SIDES:
             chain = f"chain arriving {{ type filter hook ingress device {link} priority 0; {condition} drop; }};"
-            self._nft(side, f"table netdev {link} {{ {chain} }}")
+            self.nft(side, f"table netdev {link} {{ {chain} }}")
 
-    def _nft(self, side: str, rules: str) -> None:
-        _run(*self.inside(side, "nft", rules))
+    def nft(self, node: str, rules: str) -> str:
+        """Run nft's command on a node; returns what it says."""
+        return self.run(node, "nft", "--json", rules)
 
-    def inside(self, side: str, *command: str) -> list[str]:
-        """The command that runs this one on a host."""
-        return ["ip", "netns", "exec", self._namespaces[side], *command]
+    def ip(self, node: str, *arguments: str) -> None:
+        """Run ip's command on a node."""
+        _run("ip", "-n", self._namespaces[node], *arguments)
 
-    def _ip(self, side: str, *arguments: str) -> None:
-        _run("ip", "-n", self._namespaces[side], *arguments)
+    def run(self, node: str, *command: str) -> str:
+        """Run a command on a node; returns what it says."""
+        return _run(*self.inside(node, *command))
+
+    def inside(self, node: str, *command: str) -> list[str]:
+        """The command that runs this one on a node."""
+        return ["ip", "netns", "exec", self._namespaces[node], *command]
 
     @contextlib.asynccontextmanager
-    async def hosts(self, **seconds: float) -> AsyncIterator[tuple[Host, Host]]:
-        """Run a peer on both hosts, with these durations of ICE. They signal to each other whatever the links do."""
+    async def hosts(
+        self,
+        *,
+        configurations: Mapping[str, Any] = MappingProxyType({}),
+        raw: bool = False,
+        trust: Path | None = None,
+        **seconds: float,
+    ) -> AsyncIterator[tuple[Host, Host]]:
+        """Run a peer on both hosts, or *raw* aiortc's. They signal to each other whatever the links do.
+
+        *configurations* has those of a and b, *trust* names the file of the only CA that they trust, and *seconds* are
+        other durations of ICE.
+        """
+        environment = {**os.environ, "SSL_CERT_FILE": str(trust)} if trust else None
         with contextlib.ExitStack() as processes:
-            hosts = [Host(side, *processes.enter_context(_process(self.inside(side), seconds))) for side in SIDES]
+            hosts = []
+            for side in SIDES:
+                options = {"seconds": seconds, "configuration": configurations.get(side), "raw": raw}
+                process = processes.enter_context(_process(self.inside(side), options, environment))
+                hosts.append(Host(side, process))
             a, b = hosts
             tasks = [asyncio.create_task(one.listen(other)) for one, other in ((a, b), (b, a))]
             try:
+                await asyncio.gather(a.tells("ready"), b.tells("ready"))
                 yield a, b
             finally:
                 for host in hosts:
@@ -137,6 +175,7 @@ class Host:
     def __init__(self, side: str, socket: socket.socket) -> None:
         self.side = side
         self.log: list[tuple[str, Any]] = []  # all that it told
+        self.keeps: Callable[[Any], bool] = lambda signal: False  # whether what it signals is "kept", and for the test
         self._socket = socket
         self._connected = asyncio.Event()
         self._writer: asyncio.StreamWriter
@@ -150,9 +189,10 @@ class Host:
         self._connected.set()
         async for line in reader:
             what, value = json.loads(line)
-            if what == "signal":
+            if what == "signal" and not self.keeps(value):
                 await other.tell("signal", value)
             else:
+                what = "kept" if what == "signal" else what
                 self.log.append((what, value))
                 self._told.set()
         self._ended = True
@@ -189,22 +229,23 @@ class Host:
 
 
 @contextlib.contextmanager
-def _process(inside: list[str], seconds: dict[str, float]) -> Iterator[tuple[socket.socket]]:
+def _process(inside: list[str], options: dict[str, Any], environment: dict[str, str] | None) -> Iterator[socket.socket]:
     """Run host.py; gives the socket to talk to it. It must end within seconds, and complain of nothing."""
     ours, theirs = socket.socketpair()
     complaints: IO[str]
     with tempfile.TemporaryFile("w+") as complaints, ours:
         with theirs:
-            python = [sys.executable, "-W", "error", "-m", "tests.host", json.dumps(seconds)]
+            python = [sys.executable, "-W", "error", "-m", "tests.host", json.dumps(options)]
             process = subprocess.Popen(
                 [*inside, *python],
                 cwd=ROOT,
+                env=environment,
                 stdin=theirs.fileno(),
                 stdout=complaints,
                 stderr=complaints,
             )
         try:
-            yield (ours,)
+            yield ours
             assert process.wait(10) == 0
         finally:
             process.kill()
@@ -214,8 +255,18 @@ def _process(inside: list[str], seconds: dict[str, float]) -> Iterator[tuple[soc
         assert said == ""
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=10)
+def _sweep() -> None:
+    """Remove what processes have left that were killed in the middle: their namespaces, and who runs in them."""
+    for namespace in NAMESPACES.glob("peer-*"):
+        if not Path("/proc", namespace.name.split("-")[1]).exists():
+            with contextlib.suppress(subprocess.CalledProcessError, ProcessLookupError):  # somebody else sweeps, too
+                for process in _run("ip", "netns", "pids", namespace.name).split():
+                    os.kill(int(process), signal.SIGKILL)
+                _run("ip", "netns", "delete", namespace.name)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout
 
 
 def missing_commands() -> list[str]:

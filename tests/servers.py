@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import functools
+import ipaddress
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from aioice import stun
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 
 def turnserver() -> str | None:
@@ -22,57 +29,111 @@ def turnserver() -> str | None:
 
 
 @contextlib.contextmanager
-def coturn(user: str = "user:secret", *options: str, port: int | None = None) -> Iterator[dict[str, object]]:
-    """Run coturn on 127.0.0.1; gives an ICE server with a STUN URL and a TURN URL for UDP and TCP each.
+def coturn(
+    user: str = "user:secret",
+    *,
+    inside: Sequence[str] = (),
+    addresses: Sequence[str] = ("127.0.0.1",),
+    port: int | None = None,
+    certificate: Path | None = None,
+    tls_port: int | None = None,
+    options: Sequence[str] = (),
+) -> Iterator[dict[str, Any]]:
+    """Run coturn on these *addresses*; gives an ICE server with the URLs of the first: STUN, and TURN over UDP and TCP.
 
-    *user* is a name and a password, or a name and the key that a realm makes of both; *options* are more of coturn's.
-    It speaks TLS if one of them is a certificate.
+    *user* is a name and a password, or a name and the key that a realm makes of both. *inside* is the command that runs
+    another one where the server is to be, *port* 3478 or what you say; without it, one that is free on this machine.
+    With a *certificate*, its key beside it (see certify()), the server talks TLS, too, at the same port or *tls_port*.
+    Other *options* are coturn's.
     """
     path = turnserver()
     assert path is not None
     if port is None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
+        with socket.create_server((addresses[0], 0)) as free:
             port = free.getsockname()[1]
+    tls = ["--no-tls"]
+    if certificate is not None:
+        tls = [f"--cert={certificate}", f"--pkey={certificate.with_suffix('.key')}"]
     with tempfile.TemporaryDirectory(prefix="coturn-") as directory:
-        arguments = [
+        command = [
+            *inside,
+            path,
             "-n",
             "--no-cli",
-            *(() if any(option.startswith("--cert=") for option in options) else ("--no-tls",)),
+            *tls,
             "--no-dtls",
             "--lt-cred-mech",
             f"--user={user}",
             "--realm=test",
             "--allow-loopback-peers",
-            "--listening-ip=127.0.0.1",
-            "--relay-ip=127.0.0.1",
+            *[f"--listening-ip={address}" for address in addresses],
+            *[f"--relay-ip={address}" for address in addresses],
             f"--listening-port={port}",
-            f"--tls-listening-port={port}",
+            f"--tls-listening-port={tls_port or port}",
             f"--pidfile={directory}/pid",
             f"--userdb={directory}/db",
             "--log-file=stdout",
             *options,
         ]
         with (Path(directory) / "log").open("wb") as log:
-            server = subprocess.Popen([path, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            _wait_for(port, server)
-            urls = [f"stun:127.0.0.1:{port}", *(f"turn:127.0.0.1:{port}?transport={t}" for t in ("udp", "tcp"))]
+            for waited in {port, tls_port or port}:
+                _wait_for(waited, len(addresses), server)
+            place = f"{_bracketed(addresses[0])}:{port}"
+            urls = [f"stun:{place}", *(f"turn:{place}?transport={t}" for t in ("udp", "tcp"))]
             yield {"urls": urls, "username": "user", "credential": "secret"}
         finally:
             server.terminate()
             server.wait(5)
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, count: int, server: subprocess.Popen[bytes]) -> None:
+    """Wait until the server accepts connections at *port* of so many addresses, in whatever namespace it is."""
     deadline = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except ConnectionRefusedError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+    while _listeners(port, server.pid) < count:
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise ConnectionRefusedError(f"coturn does not listen at port {port}")
+        time.sleep(0.02)
+
+
+def _listeners(port: int, process: int) -> int:
+    places = {
+        local
+        for family in ("tcp", "tcp6")
+        for _, local, _, state, *_ in map(str.split, Path(f"/proc/{process}/net/{family}").read_text().splitlines()[1:])
+        if state == "0A" and int(local.rpartition(":")[2], 16) == port
+    }
+    return len(places)
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def certify(directory: Path, *names: str) -> Path:
+    """Make a certificate, and its key, for a server with these *names* or addresses; returns the file of the former.
+
+    It has signed itself: who trusts in it has that file for a CA's.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a server of the tests")])
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    places = x509.SubjectAlternativeName([_general_name(name) for name in names])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+    certificate = builder.add_extension(places, critical=False).sign(key, hashes.SHA256())
+    file = directory / "server.pem"
+    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    file.with_suffix(".key").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    return file
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 class MappingServer(asyncio.DatagramProtocol):
@@ -83,7 +144,7 @@ class MappingServer(asyncio.DatagramProtocol):
         self._kind = kind
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         request = stun.parse_message(data)
@@ -127,9 +188,8 @@ async def mapping_server(
             functools.partial(MappingServer, address, attribute, kind), local_addr=(host, 0)
         )
         transports.append(transport)
-    name = f"[{host}]" if ":" in host else host
     try:
-        yield [f"stun:{name}:{transport.get_extra_info('sockname')[1]}" for transport in transports]
+        yield [f"stun:{_bracketed(host)}:{transport.get_extra_info('sockname')[1]}" for transport in transports]
     finally:
         for transport in transports:
             transport.close()
@@ -148,7 +208,7 @@ class Passage(asyncio.DatagramProtocol):
         self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._front = transport
+        self._front = cast(asyncio.DatagramTransport, transport)
         self.port = transport.get_extra_info("sockname")[1]
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -188,7 +248,7 @@ class Passage(asyncio.DatagramProtocol):
 
 
 @contextlib.asynccontextmanager
-async def passage(server: dict[str, object]) -> AsyncIterator[tuple[Passage, dict[str, object]]]:
+async def passage(server: dict[str, Any]) -> AsyncIterator[tuple[Passage, dict[str, Any]]]:
     """A way over UDP to the TURN server that :func:`coturn` gives, and an ICE server that takes it."""
     port = int(server["urls"][0].rpartition(":")[2])
     _, way = await asyncio.get_running_loop().create_datagram_endpoint(

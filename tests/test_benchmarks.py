@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks import networks
 from benchmarks.load import obstacle
 from benchmarks.report import SECTION, measured_table, rows, targets, targets_table, with_section
 from benchmarks.samples import BROWSERS, FULL, QUICK, SIDES, Samples, alternate
@@ -113,3 +115,27 @@ def test_the_section_of_the_readme_is_replaced_and_nothing_else():
     assert with_section(once, SAMPLES, FULL, ["a machine", "a browser"]) == once
     with pytest.raises(ValueError, match=SECTION):
         with_section("# It\n", SAMPLES, FULL, [])
+
+
+def test_the_table_of_networks_is_written_and_nothing_else(internet, tmp_path):
+    page = tmp_path / "networks.md"
+    page.write_text(f"# Networks\n\n{networks.SECTION}\nOld.\n")
+    situation = "both in public"
+    command = ["-m", "benchmarks.networks", "--attempts", "1", "--output", str(page), situation]
+    ran = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=55, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert page.read_text() == f"# Networks\n\n{ran.stdout}"
+    found = re.findall(rf"(?m)^\| {situation} \| host - host \| [\d,]+ \| .+ \| [\d,]+ \|$", ran.stdout)
+    assert len(found) == 1
+    assert "Old" not in page.read_text()
+
+
+def test_the_table_of_networks_has_all_situations():
+    rows = re.findall(r"(?m)^\| (.+?) \|", (ROOT / "docs" / "networks.md").read_text().partition(networks.SECTION)[2])
+    assert rows[2:] == [situation.name for situation in networks.SITUATIONS]
+
+
+def test_pairs_and_times_of_attempts_become_cells():
+    attempts = [networks.Attempt("relay - srflx", 1200.4), networks.Attempt("prflx - relay", 900.0)] * 2
+    assert networks.cells(attempts) == "prflx - relay or relay - srflx | 1,050"
+    assert networks.cells([*attempts, networks.Attempt(None, None)]) == "does not connect | -"

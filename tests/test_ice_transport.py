@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import asynccontextmanager
 
 import pytest
 from peers import Log, Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates
 
 from peer import Event, RTCIceCandidate, RTCIceTransport, RTCPeerConnectionIceErrorEvent
-from peer._candidate import parse_candidate
-from peer._facts import SelectedPair
-
-PRFLX = "candidate:9 1 udp 7 203.0.113.7 6 typ prflx"
 
 
 def ice(peer):
@@ -156,22 +153,74 @@ async def test_a_remote_candidate_that_was_only_learned_hides_its_address():
         assert remote.address is not None
 
 
-async def test_a_local_candidate_that_was_only_learned_shows_its_address():
-    async with open_peers(None, None) as (offerer, answerer):
-        await connect(offerer, answerer)
-        (media,) = offerer._session.engine.media().values()
-        changed = asyncio.get_running_loop().create_future()
-        ice(offerer).onselectedcandidatepairchange = changed.set_result
-        learned = SelectedPair(
-            parse_candidate(f"{PRFLX} raddr 192.0.2.9 rport 5"), parse_candidate(PRFLX), "ours", "its"
-        )
-        offerer._session.transports.ice_changed(media.agent, "connected", learned)
-        await changed
-        pair = ice(offerer).getSelectedCandidatePair()
-        assert (pair.local.type, pair.local.address, pair.local.port) == ("prflx", "203.0.113.7", 6)
-        assert pair.local == RTCIceCandidate(pair.local.toJSON())
-        assert (pair.local.usernameFragment, pair.remote.usernameFragment) == ("ours", "its")
-        assert (pair.remote.type, pair.remote.address, pair.remote.candidate) == ("prflx", None, "")
+class Door(asyncio.DatagramProtocol):
+    """One of the two sockets of a NAT: what comes to it is sent to *inside* from the other one.
+
+    At first it is closed: what comes is dropped, as it is not known yet to be an answer.
+    """
+
+    def __init__(self) -> None:
+        self.inside: tuple[str, int] | None = None  # set when it is known
+        self.other: Door | None = None  # set when there is one
+        self.is_open = False
+        self.dropped = asyncio.Event()
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.address = transport.get_extra_info("sockname")
+
+    def datagram_received(self, data, addr):
+        if not self.is_open:
+            self.dropped.set()
+            return
+        self.other.is_open = True  # what comes there, now comes as an answer
+        self.other.transport.sendto(data, self.inside)
+
+
+@asynccontextmanager
+async def two_doors():
+    """The way to either peer, which the other one sees as where that one's packets come from."""
+    loop = asyncio.get_running_loop()
+    doors = [(await loop.create_datagram_endpoint(Door, local_addr=("127.0.0.1", 0)))[1] for _ in range(2)]
+    for door, other in zip(doors, reversed(doors), strict=True):
+        door.other = other
+    try:
+        yield doors
+    finally:
+        for door in doors:
+            door.transport.close()
+
+
+async def test_a_check_that_a_nat_has_dropped_is_sent_again_when_theirs_comes_through(monkeypatch):
+    monkeypatch.setattr("aioice.stun.RETRY_RTO", 3600)  # nothing is repeated for its own sake
+    monkeypatch.setattr("peer._gatherer.host_addresses", lambda: ["127.0.0.1"])
+    async with open_peers(None, None) as peers, two_doors() as doors:
+        offerer, answerer = peers
+        open_ = opened(offerer.createDataChannel("chat"))
+        await negotiate(offerer, answerer)
+        hosts = []
+        for peer, door in zip(peers, doors, strict=True):
+            host, *_ = [candidate async for candidate in peer.ice_candidates()]
+            hosts.append(host)
+            door.inside = host.address, host.port
+        to_offerer, to_answerer = doors
+        to_offerer.is_open = True
+        signalled = [
+            {**host.toJSON(), "candidate": f"candidate:1 1 udp 5 127.0.0.1 {door.address[1]} typ srflx"}
+            for host, door in zip(hosts, doors, strict=True)
+        ]
+        await offerer.addIceCandidate(signalled[1])
+        await to_answerer.dropped.wait()
+        await answerer.addIceCandidate(signalled[0])
+        await open_
+        for peer, host, door, other in zip(peers, hosts, doors, reversed(doors), strict=True):
+            pair = ice(peer).getSelectedCandidatePair()
+            assert (pair.local.type, pair.local.address, pair.local.port) == ("prflx", *door.address)
+            assert (pair.local.relatedAddress, pair.local.relatedPort) == (host.address, host.port)
+            assert pair.local.usernameFragment == host.usernameFragment
+            assert pair.local not in ice(peer).getLocalCandidates()
+            assert pair.local == RTCIceCandidate(pair.local.toJSON())
+            assert (pair.remote.type, pair.remote.port) == ("srflx", other.address[1])
 
 
 async def test_bundling_closes_the_transports_it_makes_needless():

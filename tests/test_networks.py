@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
-from networks import Host, Network
+from networks import NAMESPACES, ROOT, Host, Network
 
 # Two seconds of ICE's own time become a tenth. None is shorter than what a busy machine may take for nothing.
 BRISK = {"consent_interval": 0.2, "consent_answer": 0.1}
@@ -273,3 +275,26 @@ async def test_a_lossy_link_connects_and_restarts(network: Network):
         await asyncio.gather(*[host.until("pair", lambda pairs: len(pairs) >= 2) for host in (a, b)])
         await heard(a, b, 200)
         await assert_all_heard(a, b)
+
+
+ABANDONED = """
+import subprocess, sys, time
+from tests.networks import Network
+with Network() as network:
+    subprocess.Popen(network.inside("a", "sleep", "1000"))
+    print("ready", flush=True)
+    time.sleep(1000)
+"""
+
+
+def test_what_a_killed_process_has_left_is_gone_with_the_next_network(networks):
+    command = [sys.executable, "-c", ABANDONED]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.kill()
+        process.wait()
+        left = f"peer-{process.pid}-*"
+        assert len(list(NAMESPACES.glob(left))) == 2
+        with Network():
+            assert list(NAMESPACES.glob(left)) == []
+        assert process.stdout.read() == ""  # the other end was closed: nobody runs any more

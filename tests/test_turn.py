@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import datetime
 import hashlib
 import hmac
-import ipaddress
 import itertools
 import random
 import struct
@@ -18,12 +16,8 @@ from types import SimpleNamespace
 import pytest
 from aioice import stun
 from conftest import missing
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from peers import BRISK, Log, agent, connect, heard, negotiate, open_peers, reached
-from servers import coturn, passage, turnserver
+from servers import certify, coturn, passage, turnserver
 
 from peer._gatherer import host_addresses
 
@@ -112,7 +106,7 @@ async def test_for_an_hour_an_allocation_its_channels_and_their_permissions_neve
 @pytest.fixture
 def brief():
     """A server whose allocations and nonces last a few seconds at most."""
-    with coturn("user:secret", "--max-allocate-lifetime=2", "--stale-nonce=1") as server:
+    with coturn(options=["--max-allocate-lifetime=2", "--stale-nonce=1"]) as server:
         yield server
 
 
@@ -148,7 +142,7 @@ async def test_a_server_that_starts_again_is_a_failure_and_a_restart_brings_all_
             noticed = [("failed" if transport == "tcp" else "disconnected", peer), ("disconnected", other)]
             waits = [asyncio.ensure_future(reached(each, "iceConnectionState", state)) for state, each in noticed]
             first.close()
-            with coturn("user:secret", port=port):
+            with coturn(port=port):
                 for each in waits:
                     await each
                 failed = [
@@ -172,7 +166,7 @@ async def test_an_allocation_that_is_not_there_any_more_ends_the_connection_when
             await connect(peer, other)
             failed = asyncio.ensure_future(reached(peer, "iceConnectionState", "failed"))
             first.close()
-            with coturn("user:secret", port=port):
+            with coturn(port=port):
                 # Of the two that would end it, this one is at hand: 437, and not consent.
                 agent(peer).newest._consent.stop()
                 clock(501)
@@ -202,7 +196,7 @@ async def test_an_error_tells_from_where_the_server_was_asked_if_that_address_is
     home = next((address for address in host_addresses() if "." in address), None)
     if home is None:
         pytest.skip("this host has no IPv4 address but those of the loopback interface")
-    with coturn("user:secret", f"--listening-ip={home}") as server:
+    with coturn(options=[f"--listening-ip={home}"]) as server:
         port = server["urls"][0].rpartition(":")[2]
         urls = f"turn:{home}:{port}?transport={transport}"
         wrong = {"iceServers": [{**server, "urls": urls, "credential": "wrong"}], "iceTransportPolicy": policy}
@@ -238,7 +232,7 @@ async def test_a_server_that_speaks_nonsense_over_tcp_is_one_error():
 
 @pytest.mark.parametrize("option", ["--user-quota=1", "--total-quota=1"])
 async def test_a_quota_is_an_error_of_the_second_who_asks(option):
-    with coturn("user:secret", option) as server:
+    with coturn(options=[option]) as server:
         url = server["urls"][1]
         server = {**server, "urls": url}
         async with open_peers(over_relay(server), None) as (peer, other):
@@ -250,53 +244,29 @@ async def test_a_quota_is_an_error_of_the_second_who_asks(option):
 async def test_credentials_that_have_expired_are_refused(lasts, code):
     name = f"{int(time.time()) + lasts}:user"
     password = base64.b64encode(hmac.digest(b"north", name.encode(), hashlib.sha1)).decode()
-    with coturn("user:secret", "--use-auth-secret", "--static-auth-secret=north") as server:
+    with coturn(options=["--use-auth-secret", "--static-auth-secret=north"]) as server:
         url = server["urls"][1]
         errors = await errors_of({"urls": url, "username": name, "credential": password})
         assert errors == ([] if code is None else [(url, code, "Unauthorized")])
 
 
-def certificate(directory, *names):
-    """A file with a certificate for these names and its key: it has signed itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path, secret = directory / "certificate.pem", directory / "key.pem"
-    path.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return path, secret
-
-
-LOCALHOST = x509.DNSName("localhost")
-LOOPBACK = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-
-
 @pytest.mark.parametrize(
     ("name", "trusted", "host", "sentence"),
     [
-        (LOCALHOST, True, "localhost", None),
-        (LOOPBACK, True, "127.0.0.1", None),
-        (LOCALHOST, False, "localhost", "the server's certificate is not accepted: self-signed certificate"),
-        (LOCALHOST, True, "127.0.0.1", "IP address mismatch, certificate is not valid for '127.0.0.1'"),
-        (LOOPBACK, True, "localhost", "Hostname mismatch, certificate is not valid for 'localhost'"),
+        ("localhost", True, "localhost", None),
+        ("127.0.0.1", True, "127.0.0.1", None),
+        ("localhost", False, "localhost", "the server's certificate is not accepted: self-signed certificate"),
+        ("localhost", True, "127.0.0.1", "IP address mismatch, certificate is not valid for '127.0.0.1'"),
+        ("127.0.0.1", True, "localhost", "Hostname mismatch, certificate is not valid for 'localhost'"),
     ],
 )
 async def test_a_certificate_must_be_trusted_and_be_that_of_the_host(
     tmp_path, monkeypatch, name, trusted, host, sentence
 ):
-    path, key = certificate(tmp_path, name)
+    path = certify(tmp_path, name)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    with coturn("user:secret", f"--cert={path}", f"--pkey={key}") as server:
+    with coturn(certificate=path) as server:
         url = f"turns:{host}:{server['urls'][0].rpartition(':')[2]}"
         errors = await errors_of({**server, "urls": url})
         if sentence is None:
@@ -308,7 +278,7 @@ async def test_a_certificate_must_be_trusted_and_be_that_of_the_host(
 
 
 async def test_each_server_that_fails_is_one_error(silent_server):
-    with coturn("user:secret", "--user-quota=1") as server, coturn("user:other") as stranger:
+    with coturn(options=["--user-quota=1"]) as server, coturn("user:other") as stranger:
         url, refusing = server["urls"][1], stranger["urls"][2]
         silent = silent_server.replace("stun:", "turn:")
         async with open_peers(over_relay({**server, "urls": url}), None) as (peer, other):
