@@ -193,6 +193,11 @@ async def test_pages_are_opened_at_once_and_closed_in_any_order(browser: Browser
         stack.pop_all()
 
 
+async def test_what_a_page_asks_its_own_server_for_is_not_there_and_it_waits_for_nothing(browser: Browser) -> None:
+    async with browser.open_page() as page:
+        assert await page.evaluate("(await fetch(new URL('nothing.js', parent.location))).status") == 404
+
+
 async def test_fake_media_is_live(page: Page) -> None:
     script = """
         const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: true});

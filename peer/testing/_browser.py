@@ -5,7 +5,8 @@ until somebody answers. `Browser.open_page()` answers, in the event loop of one 
 own in that page, removed with everything the test made in it when the connection closes.
 
 The port belongs to the session: its listening socket stays open between tests, so the page's next call waits in the
-kernel until the next test picks it up. The server, its connections and its tasks belong to the test.
+kernel until the next test picks it up. The server, its connections and its tasks belong to the test. It listens to the
+end: a page that the test loads in a frame may ask it for files, and waits for an answer, if only that there are none.
 
 Who opens a second page meanwhile lets the first one tell the browser to dial once more. It does not dial in advance:
 Firefox lets no other WebSocket to the same host begin while one is being opened, and the test may want some.
@@ -19,7 +20,7 @@ import itertools
 import json
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,8 @@ class Browser:
         self._options: dict[str, Any] = {"mdns": mdns, "arguments": arguments, "preferences": preferences}
         self._process: BrowserProcess | None = None
         self._listener: socket.socket | None = None
-        self._pages: list[Page] = []  # those that are open
-        self._opening = asyncio.Lock()  # one after the other; a new one for each event loop
+        self._server: _Server | None = None  # while pages are open
+        self._opening = asyncio.Lock()  # one page after the other; a new one for each event loop
         self._healthy = False  # newly started, or the page that was opened last was there to the end
 
     @property
@@ -192,7 +193,7 @@ class Browser:
 
     def stop(self) -> None:
         """End the process and its children, and delete its profile. Blocks for a moment. Open pages are lost."""
-        self._pages.clear()
+        self._server = None
         if self._process:
             self._process.stop()
             self._process = None
@@ -211,18 +212,11 @@ class Browser:
         PageError for what nobody caught in the page.
         """
         __tracebackhide__ = True
-        if not self._pages and not self._opening.locked():
+        if self._server is None and not self._opening.locked():
             self._opening = asyncio.Lock()  # the last one may have belonged to another loop
         async with contextlib.AsyncExitStack() as stack:
             async with self._opening:
-                lost = not self._healthy or any(page._lost for page in self._pages)
-                if lost or self._process is None or self._process.poll() is not None:
-                    self.stop()  # whatever a crash left behind
-                    self.start()
-                self._healthy = False
-                page = await self._wait_for_page(stack)
-                self._healthy = True
-            self._pages.append(page)
+                page = await self._open(stack)
             try:
                 yield page
             except BaseException as error:
@@ -230,59 +224,60 @@ class Browser:
                     error.add_note(f"uncaught in the page: {'; '.join(page.errors)}")
                 raise
             finally:
-                if page in self._pages:  # else the browser was stopped
-                    self._pages.remove(page)
+                if self._server and page in self._server.pages:  # else the browser was stopped
                     self._healthy = self._healthy and page._lost is None
             if page.errors:
                 raise PageError("uncaught in the page", "; ".join(page.errors))
 
-    async def _wait_for_page(self, stack: contextlib.AsyncExitStack) -> Page:
-        assert self._process
-        assert self._listener
-        opened: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
+    async def _open(self, stack: contextlib.AsyncExitStack) -> Page:
+        """Open a page, which *stack* closes. Starts what does not run."""
+        lost = not self._healthy or (self._server and any(page._lost for page in self._server.pages))
+        if lost or self._process is None or self._process.poll() is not None:
+            self.stop()  # whatever a crash left behind
+            self.start()
+        self._healthy = False
+        if self._server is None:
+            assert self._listener
+            self._server = _Server(self._listener, self._loss)
+        server, page = self._server, None
+        server.users += 1
+        try:
+            await server.call()
+            page = await self._wait_for_page(server)
+        finally:
+            stack.push_async_callback(self._leave, server, page)
+        server.pages.append(page)
+        self._healthy = True
+        return page
 
-        async def serve_page(request: web.Request) -> web.Response:
-            return web.Response(text=_PAGE.read_text(), content_type="text/html")
-
-        async def serve_socket(request: web.Request) -> web.WebSocketResponse:
-            # Uncompressed, aiohttp writes messages in the order of the calls.
-            socket = web.WebSocketResponse(max_msg_size=0, compress=False)
-            await socket.prepare(request)
-            page = Page(socket)
-            try:
-                async for message in socket:
-                    data = json.loads(message.data)
-                    if "ready" not in data:
-                        page._receive(data)
-                    elif not opened.done():
-                        opened.set_result(page)
-            finally:
-                page._lose(self._loss("the connection to the page closed"))
-            return socket
-
-        app = web.Application()
-        app.router.add_get("/", serve_page)
-        app.router.add_get("/ws", serve_socket)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.SockSite(runner, self._listener.dup())
-        await site.start()
-        with contextlib.suppress(ConnectionError):  # it is missed below
-            for page in self._pages[-1:]:
-                await page._socket.send_json({"dial": True})
+    async def _wait_for_page(self, server: _Server) -> Page:
+        process = self._process
+        assert process
         try:
             async with asyncio.timeout(_START_TIMEOUT):
-                while not opened.done():
-                    if self._process.poll() is not None:
-                        raise self._loss("the page never dialled")
-                    await asyncio.wait([opened], timeout=0.1)
+                while process.poll() is None:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(0.1):
+                            return await server.arrived.get()
         except TimeoutError:
             raise self._loss(f"the page did not dial within {_START_TIMEOUT} s") from None
-        await site.stop()  # what dials now is for somebody else
-        page = opened.result()
-        stack.push_async_callback(page._socket.close)
-        return page
+        raise self._loss("the page never dialled")
+
+    async def _leave(self, server: _Server, page: Page | None) -> None:
+        server.users -= 1
+        is_last = server.users == 0
+        if is_last and self._server is server:
+            self._server = None
+        if page in server.pages:
+            server.pages.remove(page)
+        try:
+            if is_last:
+                await server.stop_listening()  # before that: when the page closes, it dials the next test
+            if page:
+                await page._socket.close()
+        finally:
+            if is_last:
+                await server.close()
 
     def _loss(self, what: str) -> PageError:
         words: list[str] = []
@@ -291,3 +286,52 @@ class Browser:
             what += "" if status is None else f"; the browser exited with status {status}"
             words = self._process.last_words()
         return PageError(f"{self.name} lost", "\n    ".join([f"{what}. Its last words:", *words]))
+
+
+class _Server:
+    """Serves page.html at *listener*, in one event loop, as long as one of its pages is open or being opened."""
+
+    def __init__(self, listener: socket.socket, loss: Callable[[str], PageError]) -> None:
+        self.users = 0  # how many pages are open or being opened
+        self.pages: list[Page] = []  # those that are open
+        self.arrived: asyncio.Queue[Page] = asyncio.Queue()  # those that have dialled
+        self._listener, self._loss = listener, loss
+        app = web.Application()
+        app.router.add_get("/", self._serve_page)
+        app.router.add_get("/ws", self._serve_socket)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+
+    async def call(self) -> None:
+        """Listen, and let the browser dial once more; it dials by itself if no page is open."""
+        if not self._runner.sites:
+            await self._runner.setup()
+            await web.SockSite(self._runner, self._listener.dup()).start()
+        for page in self.pages[-1:]:
+            with contextlib.suppress(ConnectionError):  # whoever waits will miss it
+                await page._socket.send_json({"dial": True})
+
+    async def stop_listening(self) -> None:
+        for site in self._runner.sites:
+            await site.stop()
+
+    async def close(self) -> None:
+        await self._runner.cleanup()
+
+    async def _serve_page(self, request: web.Request) -> web.Response:
+        return web.Response(text=_PAGE.read_text(), content_type="text/html")
+
+    async def _serve_socket(self, request: web.Request) -> web.WebSocketResponse:
+        # Uncompressed, aiohttp writes messages in the order of the calls.
+        socket = web.WebSocketResponse(max_msg_size=0, compress=False)
+        await socket.prepare(request)
+        page = Page(socket)
+        try:
+            async for message in socket:
+                data = json.loads(message.data)
+                if "ready" in data:
+                    self.arrived.put_nowait(page)
+                else:
+                    page._receive(data)
+        finally:
+            page._lose(self._loss("the connection to the page closed"))
+        return socket
