@@ -224,10 +224,14 @@ class Socket(ice.StunProtocol):
             del self.transactions[request.transaction_id]
         traffic.answered(clock() - sent)
         message, _ = response
-        seen = message.attributes.get("XOR-MAPPED-ADDRESS")
-        if integrity_key is not None and seen not in (None, (self.local_candidate.host, self.local_candidate.port)):
-            self.seen_as[addr] = seen
+        if integrity_key is not None:
+            self._note_address(addr, message.attributes.get("XOR-MAPPED-ADDRESS"))
         return response
+
+    def _note_address(self, addr: tuple[str, int], ours: tuple[str, int] | None) -> None:
+        """Who is at *addr* sees us at *ours*."""
+        if ours is not None and ours != (self.local_candidate.host, self.local_candidate.port):
+            self.seen_as[addr] = ours
 
     def hurry(self, addr: tuple[str, int]) -> None:
         """Send what *addr* has not answered again, now; but each request only once, or two sides could go on so."""
@@ -305,6 +309,9 @@ class ActiveSocket(Socket):
         super().connection_lost(exc)
         if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(asyncio.get_running_loop().time())
+
+    def _note_address(self, addr: tuple[str, int], ours: tuple[str, int] | None) -> None:
+        """Do nothing: the port of a connection is of no use to anybody else, and the candidate does not have it."""
 
     def send_stun(self, message: stun.Message, addr: tuple[str, int]) -> None:
         """Send *message*. A request is sent once: what is lost TCP sends again (RFC 8489, section 6.2.2)."""
