@@ -15,6 +15,8 @@ an aioice connection that does these things as the RFCs describe them:
 - Consent that is not answered is told at once, and consent that is lost closes nothing (see _consent.py).
 - A remote candidate that takes TCP connections is checked from each active one of ours (RFC 6544), over a connection
   that the check makes. To aioice each is a socket of its own.
+- Names of mDNS are looked up for both families, and meanwhile hold nothing up; see _mdns.py. Our own host addresses can
+  be hidden behind such names: aioice knows the addresses, the observer the names (_hiding.py).
 - What the network sends is looked at before aioice sees it: anybody can send to a socket. What has no effect is
   discarded, and counted.
 
@@ -581,7 +583,7 @@ class Generation(aioice.Connection):
         address = await resolve(candidate.host, self.timing.names)
         if address is None:
             logger.info("%s: nobody tells the address of %s", self, candidate.host)
-        elif len(self._remote_candidates) < MAX_PAIRS:
+        elif not self._closing and len(self._remote_candidates) < MAX_PAIRS:
             self._add_remote_candidate(candidate, address)
 
     def _looked_up(self, lookup: asyncio.Task[None]) -> None:

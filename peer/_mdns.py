@@ -34,10 +34,11 @@ async def resolve(name: str, wait: float) -> str | None:
     link = _link()
     try:
         await link.open()
-        return await link.resolve(name.lower(), wait)
     except OSError as error:
         logger.info("%s cannot be looked up: %s", name, error)
         return None
+    try:
+        return await link.resolve(name.lower(), wait)
     finally:
         await link.leave()
 
@@ -56,10 +57,7 @@ class Answering:
             link = _link()
             try:
                 await link.open()
-            except BaseException as error:
-                link.release()
-                if not isinstance(error, OSError):
-                    raise
+            except OSError as error:
                 logger.info("nobody can look up %s: %s", name, error)
                 return
             self._link, self.can = link, True
@@ -105,12 +103,16 @@ class _Link(asyncio.DatagramProtocol):
         self._addresses: dict[str, list[str]] = {}  # by name: once for each who answers for it
 
     async def open(self) -> None:
-        """Use it, and open the socket, unless it is open. Raises OSError; it must be left nevertheless."""
+        """Use it, and open the socket, unless it is open. Raises OSError."""
         self._users += 1
         if self._opening is None:
             loop = asyncio.get_running_loop()
             self._opening = loop.create_task(self._open())  # of nobody: who is cancelled ends it for no others
-        await asyncio.shield(self._opening)
+        try:
+            await asyncio.shield(self._opening)
+        except BaseException:
+            await self.leave()
+            raise
 
     async def _open(self) -> None:
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=_socket())

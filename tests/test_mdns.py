@@ -145,6 +145,25 @@ async def test_without_multicast_no_name_is_known_and_that_is_logged(no_multicas
     assert f"{NAME} cannot be looked up" in caplog.text
 
 
+async def test_who_gives_up_while_the_socket_opens_leaves_nothing():
+    lookups = [asyncio.create_task(resolve(NAME, FOR_EVER)) for _ in range(3)]
+    await asyncio.sleep(0)  # so they have begun
+    assert _mdns._links
+    for lookup in lookups:
+        lookup.cancel()
+    await asyncio.wait(lookups)
+    assert not _mdns._links
+
+
+async def test_who_gives_up_while_the_socket_opens_ends_it_for_nobody_else():
+    async with neighbour() as other:
+        other.answers[NAME] = answer(NAME, "192.0.2.9")
+        first, second = (asyncio.create_task(resolve(NAME, FOR_EVER)) for _ in range(2))
+        await asyncio.sleep(0)  # so they have begun
+        first.cancel()
+        assert await second == "192.0.2.9"
+
+
 async def test_a_network_that_is_gone_is_logged(caplog, monkeypatch):
     caplog.set_level("INFO", "peer._mdns")
     monkeypatch.setattr(_mdns, "question", lambda name: [bytes(70_000)])  # what cannot be sent
