@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Decisions without asyncio, aiortc or a clock (DESIGN.md, "Rooms"): every branch of them is tested.
 PURE := peer/_association.py,peer/_bundle.py,peer/_candidate.py,peer/_channel.py,peer/_configuration.py,$\
-peer/_defaults.py,peer/_description.py,peer/_errors.py,peer/_facts.py,peer/_framing.py,peer/_gathering.py,peer/_messages.py,$\
+peer/_defaults.py,peer/_description.py,peer/_dns.py,peer/_errors.py,peer/_facts.py,peer/_framing.py,peer/_gathering.py,$\
+peer/_hiding.py,peer/_messages.py,$\
 peer/_negotiation.py,peer/_numbers.py,peer/_perfect_negotiation.py,peer/_priorities.py,peer/_remote.py,$\
 peer/_states.py,peer/_stats.py,peer/_stun.py,peer/_tracks.py,peer/_unreachable.py,peer/_validation.py,$\
 peer/_webidl.py,peer/testing/_trouble.py,peer/tools/_axis.py,peer/tools/_entries.py,peer/tools/_lanes.py,$\

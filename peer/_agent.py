@@ -35,6 +35,7 @@ from ._candidate import CandidateAttribute
 from ._configuration import IceServer
 from ._facts import AgentObserver, CheckedPair, LocalCandidate, SelectedPair, ServerError
 from ._gatherer import Gatherer
+from ._hiding import Names
 from ._ice_transport import IceTransportSlots
 from ._priorities import Foundations
 from ._promise import Promise
@@ -60,6 +61,7 @@ class Agent:
         observer: AgentObserver[Agent],
         *,
         foundations: Foundations,
+        names: Names | None,
         timing: Timing,
         local_username: str | None,
         local_password: str | None,
@@ -75,6 +77,7 @@ class Agent:
         self.remote_is_lite = False
         self._observer = observer
         self._foundations = foundations
+        self._names = names  # which hide our host addresses, if they are to be hidden
         self._timing = timing
         self._tie_breaker = secrets.randbits(64)  # never changes
         # The one that is sent over, if there is one, up to the newest one.
@@ -98,6 +101,7 @@ class Agent:
             tie_breaker=self._tie_breaker,
             local_username=username,
             local_password=password,
+            names=self._names,
             timing=self._timing,
         )
 

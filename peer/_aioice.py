@@ -17,6 +17,8 @@ an aioice connection that does these things as the RFCs describe them:
 - Consent that is not answered is told at once, and consent that is lost closes nothing (see _consent.py).
 - A remote candidate that takes TCP connections is checked from each active one of ours (RFC 6544), over a connection
   that the check makes. To aioice each is a socket of its own.
+- Names of mDNS are looked up for both families, and meanwhile hold nothing up; see _mdns.py. Our own host addresses can
+  be hidden behind such names: aioice knows the addresses, the observer the names (_hiding.py).
 - What the network sends is looked at before aioice sees it: anybody can send to a socket. What has no effect is
   discarded, and counted.
 
@@ -34,14 +36,17 @@ from collections.abc import Callable, Coroutine, Sequence
 from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any, NamedTuple
 
-import aioice.candidate
-from aioice import ice, mdns, stun, turn
+import aioice
+from aioice import ice, stun, turn
 
-from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, parse_candidate
+from ._candidate import CandidateAttribute, RTCIceServerTransportProtocol, candidate_text, parse_candidate
 from ._configuration import IceServer
 from ._consent import Consent
+from ._dns import is_name
 from ._errors import NotSupportedError
 from ._facts import UNREACHABLE, CheckedPair, LocalCandidate, Observer, SelectedPair, Traffic
+from ._hiding import Names
+from ._mdns import Answering, resolve
 from ._priorities import priority, tcp_preference
 from ._stream import Stream
 from ._stun import CARRIED, unknown_attributes, with_unknown_attributes
@@ -54,14 +59,11 @@ logger = logging.getLogger(__name__)
 
 # Not underscored, but not among the names that aioice lists either.
 _UNLISTED = {
-    aioice.candidate: ("candidate_foundation", "candidate_priority"),
     ice: (
         "CandidatePair",
         "StunProtocol",
         "get_host_addresses",
-        "get_or_create_mdns_protocol",
     ),
-    mdns: ("is_mdns_hostname",),
     stun: ("COOKIE", "Transaction", "TransactionError", "TransactionFailed", "TransactionTimeout"),
     turn: (
         "DEFAULT_ALLOCATION_LIFETIME",
@@ -85,7 +87,6 @@ require(
             "_closing",
             "_early_checks",
             "_early_checks_done",
-            "_end_remote_candidates",
             "_local_candidates",
             "_nominated",
             "_pair_remote_candidate",
@@ -95,7 +96,6 @@ require(
             "_remote_candidates",
             "_remote_candidates_end",
             "_remote_candidates_expected",
-            "_remote_candidates_resolving",
             "_tie_breaker",
             "_transport_policy",
             "_valid_username",
@@ -121,7 +121,6 @@ require(
 
 MAX_PAIRS = 100  # RFC 8445, section 6.1.2.5; no more candidates that were signalled are kept either
 MAX_CANDIDATES = 2 * MAX_PAIRS  # with those that were learned from checks
-MDNS_QUERIES = 3  # a second apart, as RFC 6762, section 5.2, allows
 RETRANSMISSIONS = 5  # of a check
 CHECK_SECONDS = 31.5  # which takes so long, less than the PAC timer
 CONSENT_CHECKS = 8  # under way at once: more than are sent before consent expires
@@ -441,8 +440,11 @@ class Generation(aioice.Connection):
     # Beside aioice's in one dictionary they would double its size.
     __slots__ = (
         "_active",
+        "_answering",
         "_consent",
         "_consent_checks",
+        "_lookups",
+        "_names",
         "_silent",
         "_timers",
         "_work",
@@ -462,6 +464,7 @@ class Generation(aioice.Connection):
         tie_breaker: int,
         local_username: str | None,
         local_password: str | None,
+        names: Names | None,
         timing: Timing,
     ) -> None:
         super().__init__(
@@ -478,7 +481,10 @@ class Generation(aioice.Connection):
         self.gathering: asyncio.Task[None] | None = None  # set when gathering begins
         self.gathered = False  # True once there will be no more local candidates
         self.checking = False  # True once there was something to check
-        self._silent = False  # True once there is a candidate that must not be contacted
+        self._silent = False  # True once there is a candidate that must not be contacted, or has a name
+        self._lookups: set[asyncio.Task[None]] = set()  # those of names of remote candidates
+        self._names = names  # which hide our host addresses; None where nothing is hidden
+        self._answering = Answering() if names else None  # for these names, while we have the addresses
         self._active: list[aioice.Candidate] = []  # our active TCP candidates; grows
         self.pair: ice.CandidatePair | None = None  # the one that was nominated last
         self._consent = Consent(
@@ -513,12 +519,23 @@ class Generation(aioice.Connection):
     def relay_only(self, relay_only: bool) -> None:
         self._transport_policy = aioice.TransportPolicy.RELAY if relay_only else aioice.TransportPolicy.ALL
 
+    @property
+    def hides_hosts(self) -> bool:
+        """Whether our host addresses are hidden behind names."""
+        return self._names is not None
+
     async def bind(self, address: str) -> tuple[Socket, str, int]:
         """Open a socket; returns it with its address and port. Raises OSError."""
         transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: Socket(self), local_addr=(address, 0)
         )
         transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)
+        if self._names is not None and self._answering is not None:
+            try:
+                await self._answering.add(self._names.of(address), address)
+            except BaseException:  # nobody else knows the socket yet
+                transport.close()
+                raise
         return protocol, *transport.get_extra_info("sockname")[:2]
 
     async def allocate(
@@ -559,8 +576,15 @@ class Generation(aioice.Connection):
         for remote in self._remote_candidates:
             self._pair_remote_candidate(remote)
         self.sort_check_list()
-        text = f"candidate:{candidate.to_sdp()} ufrag {self.local_username}"
+        if candidate.type == "host" and self._answering is not None and not self._answering.can:
+            return  # it is checked from, but nobody could look up its name
+        text = f"{self._shown(candidate)} ufrag {self.local_username}"
         self.observer.candidate_found(self, LocalCandidate(text, url, relay))
+
+    def _shown(self, candidate: aioice.Candidate) -> str:
+        """The text of a candidate of ours, as others see it."""
+        text = f"candidate:{candidate.to_sdp()}"
+        return text if self._names is None else candidate_text(self._names.hidden(_attribute(text)))
 
     def end_local(self) -> None:
         """There will be no more local candidates."""
@@ -589,12 +613,11 @@ class Generation(aioice.Connection):
             related_port=candidate.related_port,
             tcptype=candidate.tcp_type,
         )
-        if self._closing or len(self._remote_candidates) + self._remote_candidates_resolving >= MAX_PAIRS:
+        if self._closing:
             return
-        if mdns.is_mdns_hostname(theirs.host):
-            self._remote_candidates_resolving += 1  # from now on, though the task begins later
-            self.spawn(self._resolve(theirs))
-        else:
+        if is_name(theirs.host):
+            self._look_up(theirs)
+        elif len(self._remote_candidates) < MAX_PAIRS:
             self._add_remote_candidate(theirs, theirs.host)
 
     def add_silent(self) -> None:
@@ -607,8 +630,7 @@ class Generation(aioice.Connection):
         """There will be no more remote candidates."""
         if not self._remote_candidates_end and not self._closing:
             self._remote_candidates_end = True
-            if not self._remote_candidates_resolving:
-                self._end_remote_candidates()
+            self._reconsider_failure()
 
     def forget_remote(self) -> None:
         """Forget the remote candidates: they were those of other credentials. Checks have not begun."""
@@ -616,22 +638,33 @@ class Generation(aioice.Connection):
         self._check_list.clear()
         self._early_checks.clear()
         self._remote_candidates_end = False
+        for lookup in self._lookups:
+            lookup.cancel()
+
+    def _look_up(self, candidate: aioice.Candidate) -> None:
+        """Check *candidate* when the address of its name is known; meanwhile it is one that does not answer.
+
+        Those that wait for their addresses are no reason to do without others.
+        """
+        if len(self._lookups) >= MAX_PAIRS:
+            return
+        lookup = self.spawn(self._resolve(candidate))
+        self._lookups.add(lookup)
+        lookup.add_done_callback(self._looked_up)
+        self._silent = True
+        self.sort_check_list()
 
     async def _resolve(self, candidate: aioice.Candidate) -> None:
-        try:
-            protocol = await ice.get_or_create_mdns_protocol(self)
-            for _ in range(MDNS_QUERIES):
-                address = await protocol.resolve(candidate.host)
-                if address is not None:
-                    self._add_remote_candidate(candidate, address)
-                    break
-        except OSError as error:
-            logger.info("%s cannot look up %s: %s", self, candidate.host, error)
-        finally:
-            self._remote_candidates_resolving -= 1
-            last = self._remote_candidates_end and not self._remote_candidates_resolving
-            if last and not self._closing:
-                self._end_remote_candidates()
+        address = await resolve(candidate.host, self.timing.names)
+        if address is None:
+            logger.info("%s: nobody tells the address of %s", self, candidate.host)
+        elif not self._closing and len(self._remote_candidates) < MAX_PAIRS:
+            self._add_remote_candidate(candidate, address)
+
+    def _looked_up(self, lookup: asyncio.Task[None]) -> None:
+        self._lookups.discard(lookup)
+        if not self._closing:
+            self._reconsider_failure()
 
     # Checks
 
@@ -743,7 +776,7 @@ class Generation(aioice.Connection):
             return None
         return SelectedPair(
             self._local(self.pair),
-            _attribute(self.pair.remote_candidate),
+            _attribute(f"candidate:{self.pair.remote_candidate.to_sdp()}"),
             self.local_username,
             self.remote_username,
         )
@@ -755,10 +788,11 @@ class Generation(aioice.Connection):
         host, port = pair.protocol.seen_as.get(pair.remote_addr, (base.host, base.port))
         for candidate in (base, *self._local_candidates):
             if (candidate.host, candidate.port) == (host, port):
-                return _attribute(candidate)
-        foundation = aioice.candidate.candidate_foundation("prflx", "udp", base.host)
-        priority = aioice.candidate.candidate_priority(1, "prflx")  # what our check has said
-        return _attribute(aioice.Candidate(foundation, 1, "udp", priority, host, port, "prflx", base.host, base.port))
+                return _attribute(self._shown(candidate))
+        said = priority("prflx", 65535)  # by our check
+        related = base.host, base.port
+        seen = aioice.Candidate(f"{base.foundation}p", 1, "udp", said, host, port, "prflx", *related)
+        return _attribute(self._shown(seen))
 
     @property
     def sending_address(self) -> str | None:
@@ -847,11 +881,12 @@ class Generation(aioice.Connection):
             self._die()
 
     def _remote_candidates_expected(self) -> bool:
+        # Without a candidate of our own there is nobody to reach, and none that could be reached.
         return (
-            super()._remote_candidates_expected()
+            not self._remote_candidates_end
             or not self.gathered
             or self._timers.is_running("silence")
-            or (self._timers.is_running("patience") and bool(self._local_candidates))
+            or (bool(self._local_candidates) and (bool(self._lookups) or self._timers.is_running("patience")))
         )
 
     def _lose_patience(self) -> None:
@@ -872,7 +907,7 @@ class Generation(aioice.Connection):
         return [
             CheckedPair(
                 self._local(pair),
-                _attribute(pair.remote_candidate),
+                _attribute(f"candidate:{pair.remote_candidate.to_sdp()}"),
                 self.local_username,
                 self.remote_username,
                 pair.state.name.lower().replace("_", "-"),
@@ -933,6 +968,8 @@ class Generation(aioice.Connection):
             task.cancel()
         if self._work:
             await asyncio.wait(self._work)
+        if self._answering is not None:
+            await self._answering.end()
         await self._return_allocations()
         await self.close()
 
@@ -950,6 +987,8 @@ class Generation(aioice.Connection):
 
     def abort(self) -> None:
         """Close the sockets without waiting: for a loop that ends while :meth:`shut_down` is under way."""
+        if self._answering is not None:
+            self._answering.abort()
         for protocol in self._protocols:
             if isinstance(protocol.transport, asyncio.BaseTransport):  # and not an allocation of a TURN server
                 protocol.transport.close()
@@ -1039,7 +1078,7 @@ def _traffic(pair: ice.CandidatePair) -> Traffic:
     return _socket(pair).traffic[pair.remote_addr]
 
 
-def _attribute(candidate: aioice.Candidate) -> CandidateAttribute:
-    attribute = parse_candidate(f"candidate:{candidate.to_sdp()}")
+def _attribute(text: str) -> CandidateAttribute:
+    attribute = parse_candidate(text)
     assert attribute is not None
     return attribute

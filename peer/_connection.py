@@ -17,6 +17,7 @@ from ._data_channel import RTCDataChannel
 from ._description import Description, RTCSessionDescription, description_init
 from ._errors import ArgumentTypeError, InvalidAccessError, InvalidStateError, NotSupportedError, translated
 from ._events import EventTarget, event_handler
+from ._hiding import Names
 from ._media_stream import MediaStream, stream_ids
 from ._promise import Promise, promised, rejected, resolved
 from ._session import Session
@@ -40,6 +41,12 @@ class RTCPeerConnection(EventTarget):
     NotSupportedError for one that cannot be used, InvalidAccessError for a TURN server without credentials and for a
     certificate that has expired, and TypeError for what is no configuration.
 
+    With *hide_host_addresses*, which is not the W3C's, signalling does not tell the addresses of this host, as it does
+    not tell those of a browser's users (draft-ietf-mmusic-mdns-ice-candidates): host candidates carry names that end in
+    .local, other ones for each connection, and only those on the same link can look them up, by mDNS, until the
+    connection is closed. Others need candidates of servers. Where there can be no mDNS, host candidates are used, but
+    not announced. Whom we connect to learns the address that it gets packets from.
+
     createOffer, createAnswer, setLocalDescription, setRemoteDescription and addIceCandidate take their turn on the
     operations chain when they are called, whether or not what they return is awaited. It can be awaited more than once,
     and a failure that nobody awaits is reported to the loop's exception handler. When the connection is closed while a
@@ -58,9 +65,10 @@ class RTCPeerConnection(EventTarget):
     onsignalingstatechange = event_handler("signalingstatechange")
     ontrack = event_handler("track")
 
-    def __init__(self, configuration: Any = None, **members: Any) -> None:
+    def __init__(self, configuration: Any = None, *, hide_host_addresses: bool = False, **members: Any) -> None:
         super().__init__()
-        self._session = Session(_configuration(configuration, **members), self._fire)
+        names = Names() if hide_host_addresses else None
+        self._session = Session(_configuration(configuration, **members), names, self._fire)
         # One queue for each ice_candidates() under way; None ends it.
         self._iterations: list[asyncio.Queue[RTCIceCandidate | None]] = []
 

@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 import aiortc
 
 from ._candidate import CandidateAttribute, parse_candidate
+from ._dns import is_name
 from ._errors import ArgumentTypeError, OperationError, sdp_syntax_error
 from ._webidl import dom_string, members
 
@@ -196,9 +197,10 @@ class Section:
         """Make *candidate* the default destination, if it is better than the one there is.
 
         For descriptions of our own, whose sections all have a c= line: that of a session would speak for others, too.
-        The protocol that m= names is over UDP.
+        The protocol that m= names is over UDP. A name that hides an address is no destination: not everybody could read
+        it (draft-ietf-mmusic-mdns-ice-candidates).
         """
-        if candidate.protocol != "udp":
+        if candidate.protocol != "udp" or is_name(candidate.address):
             return
         rank = (_DESTINATIONS.get(candidate.type, 0), ":" not in candidate.address)
         if self._default is None or rank > self._default:

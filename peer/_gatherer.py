@@ -96,7 +96,8 @@ class Gatherer:
             # What a server has answered says more than that it did not, and that more than that it was not asked.
             failures.sort(key=lambda failure: (failure.code == UNREACHABLE, failure.place is None))
             code, text, place = failures[0]
-            known = place is not None and any(place[0] == host.host for _, host, _ in self._hosts)
+            hosts = [] if self._generation.hides_hosts else [host.host for _, host, _ in self._hosts]
+            known = place is not None and place[0] in hosts
             error = ServerError(server.url, code, text, *(place if place is not None and known else ()))
             self._generation.observer.server_failed(self._generation, error)
 

@@ -34,6 +34,7 @@ from ._description import (
 )
 from ._errors import InvalidAccessError, InvalidModificationError, sdp_syntax_error, translated
 from ._events import Event, RTCDataChannelEvent
+from ._hiding import Names
 from ._media_stream import RemoteTracks
 from ._negotiation import negotiation_needed
 from ._promise import Promise, resolved
@@ -48,7 +49,7 @@ _NONE: frozenset[str] = frozenset()
 class Session:
     """The state of one connection. *fire* is called with each event, in the task it belongs to."""
 
-    def __init__(self, configuration: Configuration, fire: Callable[[Event], None]) -> None:
+    def __init__(self, configuration: Configuration, names: Names | None, fire: Callable[[Event], None]) -> None:
         self.closed = False  # changes once, in close()
         self.signaling_state = "stable"  # changes when a description is set, and in close()
         self.chain = OperationsChain(self._chain_emptied)  # changes with every call, and when calls settle
@@ -71,6 +72,7 @@ class Session:
         self._closing: asyncio.Task[None] | None = None  # set in close()
         self.transports = Transports(
             configuration,
+            names,
             self._tasks,
             self._fire,
             media=lambda: self.engine.media(),

@@ -2,7 +2,8 @@
 
 Entries are dataclasses like aiortc's, with those members of the standard that are known here; one without a value is
 None. Identifiers are made of the transport's and of hashes, so that they stay the same from one report to the next,
-whatever is added in between, and can hardly be guessed (webrtc-pc 8.4).
+whatever is added in between, and can hardly be guessed (webrtc-pc 8.4). Of a local candidate whose address is hidden
+behind a name there is no address.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from aiortc.stats import RTCStats, RTCTransportStats
 
 from ._candidate import RTCIceCandidate
+from ._dns import is_name
 from ._facts import CheckedPair
 from ._ice_transport import IceTransportSlots, RTCIceCandidatePair
 
@@ -146,12 +148,13 @@ def _digest(*values: object) -> str:
 
 
 def _candidate(transport: RTCTransportStats, kind: str, id: str, candidate: RTCIceCandidate) -> IceCandidateStats:
+    hidden = kind == "local-candidate" and is_name(candidate.address or "")
     return IceCandidateStats(
         timestamp=transport.timestamp,
         type=kind,
         id=id,
         transportId=transport.id,
-        address=candidate.address,
+        address=None if hidden else candidate.address,
         port=candidate.port,
         protocol=candidate.protocol,
         candidateType=candidate.type,

@@ -28,6 +28,8 @@ class Timing:
     """What an answer to a consent check takes at most, where the remote side is there."""
     consent_expires: float = 30.0
     """Without an answer, consent is lost (RFC 7675, section 5.1)."""
+    names: float = 1.0
+    """Between the first two queries for a name of mDNS; the wait doubles with each (RFC 6762, section 5.2)."""
     farewell: float = 3.0
     """An old generation goes on receiving that long when a new one has taken over (RFC 8445, section 8.3.1)."""
 

@@ -23,6 +23,7 @@ from ._description import Description
 from ._events import Event, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIceEvent
 from ._facts import UNREACHABLE, LocalCandidate, SelectedPair, ServerError
 from ._gathering import Announce, ConnectionState, Gathering, Step, TransportState, Write
+from ._hiding import Names
 from ._ice_transport import IceTransportSlots, RTCIceCandidatePair, to_nobody
 from ._priorities import Foundations
 from ._promise import Promise
@@ -36,12 +37,14 @@ class Transports:
     """The transports of one connection.
 
     *media* gives the m-lines that the engine knows, *local* the local descriptions, pending and current, *stopped* the
-    agents whose transports were stopped; *fire* fires an event at the connection, unless it is closed.
+    agents whose transports were stopped; *names* hide our host addresses, if they are to be hidden; *fire* fires an
+    event at the connection, unless it is closed.
     """
 
     def __init__(
         self,
         configuration: Configuration,
+        names: Names | None,
         tasks: TaskQueue,
         fire: Callable[[Event], None],
         media: Callable[[], dict[str, Media]],
@@ -55,6 +58,7 @@ class Transports:
         self.on_complete: list[Callable[[], None]] = []  # called, and emptied, when gathering is complete
         self.configuration = configuration  # changes with setConfiguration
         self._foundations = Foundations()
+        self._names = names
         self._timing = timing()
         self._pool: list[Agent] = []  # agents that gather before there is a transport for them; see fill_pool()
         # What was found on agents that no local description has yet, in order; see described_locally().
@@ -115,6 +119,7 @@ class Transports:
         return Agent(
             self,
             foundations=self._foundations,
+            names=self._names,
             timing=self._timing,
             local_username=username,
             local_password=password,

@@ -22,10 +22,15 @@ STATES = ("signalingState", "iceGatheringState", "iceConnectionState", "connecti
 
 
 @asynccontextmanager
-async def open_peers(*configurations: Any, **seconds: float) -> AsyncIterator[tuple[RTCPeerConnection, ...]]:
+async def open_peers(
+    *configurations: Any, hide_host_addresses: bool = False, **seconds: float
+) -> AsyncIterator[tuple[RTCPeerConnection, ...]]:
     """A connection for each configuration, closed afterwards; *seconds* shorten what ICE takes, see peer/_timing.py."""
     with shortened(**seconds):
-        peers = tuple(RTCPeerConnection(configuration) for configuration in configurations)
+        peers = tuple(
+            RTCPeerConnection(configuration, hide_host_addresses=hide_host_addresses)
+            for configuration in configurations
+        )
     try:
         yield peers
     finally:
@@ -57,6 +62,13 @@ async def negotiate(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> 
     await answerer.setRemoteDescription(json.loads(json.dumps(offerer.localDescription.toJSON())))
     await answerer.setLocalDescription()
     await offerer.setRemoteDescription(json.loads(json.dumps(answerer.localDescription.toJSON())))
+
+
+async def answering(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> None:
+    """Offer, and let the answerer begin; what it answers is not sent."""
+    await offerer.setLocalDescription()
+    await answerer.setRemoteDescription(offerer.localDescription)
+    await answerer.setLocalDescription()
 
 
 async def reached(peer: RTCPeerConnection, attribute: str, value: str) -> None:

@@ -8,9 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from ipaddress import ip_address
 
 import pytest
 from peers import Log, Tone, heard, logging, next_event, open_peers
+
+from peer import RTCDataChannelEvent
+from peer._connection import transports_of
+from peer._mdns import resolve
 
 PREPARE = """
     const pc = state.pc = new RTCPeerConnection();
@@ -172,6 +177,70 @@ async def test_a_browser_that_hides_its_addresses_connects(page, page_offers):
         ]
         assert hosts
         assert all(host.endswith(".local") for host in hosts)
+
+
+@contextlib.asynccontextmanager
+async def negotiated(page, *, page_offers):
+    """A peer that hides its addresses and a page, which know no candidates of each other; and the peer's channel."""
+    async with open_peers(None, hide_host_addresses=True) as (peer,):
+        await page.evaluate(PREPARE, {"offers": page_offers, "audio": False})
+        if page_offers:
+            found = asyncio.create_task(next_event(peer, "datachannel"))
+            await peer.setRemoteDescription(without_candidates(await page.evaluate(OFFER)))
+            await peer.setLocalDescription()
+            answer = without_candidates(peer.localDescription.toJSON())
+            await page.evaluate("await state.pc.setRemoteDescription(args[0])", answer)
+            yield peer, found
+        else:
+            channel = peer.createDataChannel("from Python")
+            found = asyncio.get_running_loop().create_future()
+            channel.once("open", lambda: found.set_result(RTCDataChannelEvent("datachannel", channel=channel)))
+            await peer.setLocalDescription()
+            answer = await page.evaluate(ANSWER, without_candidates(peer.localDescription.toJSON()))
+            await peer.setRemoteDescription(without_candidates(answer))
+            yield peer, found
+
+
+def without_candidates(description):
+    return description | {"sdp": re.sub(r"a=(candidate|end-of-candidates).*\r\n", "", description["sdp"])}
+
+
+def selected(peer):
+    return peer.sctp.transport.iceTransport.getSelectedCandidatePair()
+
+
+@pytest.mark.browser(mdns=True)
+@pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("page_offers", [True, False], ids=["page offers", "Python offers"])
+async def test_the_name_that_a_browser_has_for_an_address_of_either_family_is_resolved(page, page_offers, family):
+    async with negotiated(page, page_offers=page_offers) as (peer, found):
+        theirs = None
+        while (candidate := (await page.next_message())["candidate"]) is not None:
+            if " udp " in candidate["candidate"].lower():
+                address = await resolve(candidate["candidate"].split(" ")[4], 1.0)
+                if ip_address(address).version == family:
+                    theirs = candidate
+        await peer.addIceCandidate(theirs)
+        await exchange((await found).channel)
+        assert selected(peer).remote.candidate == theirs["candidate"]
+        assert ip_address(next(iter(transports_of(peer).sending_addresses()))).version == family
+
+
+@pytest.mark.browser(mdns=True)
+@pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("page_offers", [True, False], ids=["page offers", "Python offers"])
+async def test_a_browser_resolves_the_name_that_we_have_for_an_address_of_either_family(page, page_offers, family):
+    async with negotiated(page, page_offers=page_offers) as (peer, found):
+        ours = None
+        async for candidate in peer.ice_candidates():
+            if candidate.protocol == "udp":
+                assert candidate.address.endswith(".local")
+                if ip_address(await resolve(candidate.address, 1.0)).version == family:
+                    ours = candidate
+        await page.evaluate("await state.pc.addIceCandidate(args[0])", ours.toJSON())
+        await exchange((await found).channel)
+        assert selected(peer).local == ours
+        assert ip_address(next(iter(transports_of(peer).sending_addresses()))).version == family
 
 
 async def test_candidates_sent_before_the_answer_wait_for_nothing_but_their_turn(page):

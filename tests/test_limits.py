@@ -12,6 +12,7 @@ from aioice import ice, stun
 from peers import (
     Log,
     agent,
+    answering,
     open_peers,
     opened,
     reached,
@@ -24,12 +25,6 @@ from peer._priorities import priority
 from peer._timing import Timing
 
 State = ice.CandidatePair.State
-
-
-async def answering(offerer, answerer):
-    await offerer.setLocalDescription()
-    await answerer.setRemoteDescription(offerer.localDescription)
-    await answerer.setLocalDescription()
 
 
 async def test_ten_thousand_candidates_are_added_and_few_are_kept_for_checks():
@@ -58,7 +53,13 @@ class Nobody:
 async def checking(sockets):
     """A generation that checks from so many sockets of one address."""
     made = Generation(
-        Nobody(), ice_controlling=True, tie_breaker=1, local_username=None, local_password=None, timing=Timing()
+        Nobody(),
+        ice_controlling=True,
+        tie_breaker=1,
+        local_username=None,
+        local_password=None,
+        names=None,
+        timing=Timing(),
     )
     made.remote_username, made.remote_password = "them", "x" * 22
     try:
@@ -140,7 +141,7 @@ async def test_relay_only_never_looks_up_a_name(turn, monkeypatch):
     async def lookup(*_):
         pytest.fail("a name was looked up")
 
-    monkeypatch.setattr("aioice.ice.get_or_create_mdns_protocol", lookup)
+    monkeypatch.setattr("peer._aioice.resolve", lookup)
     monkeypatch.setattr(socket, "gethostbyname", lookup)
     relay = {"iceServers": [{**turn, "urls": turn["urls"][1]}], "iceTransportPolicy": "relay"}
     async with open_peers(None, relay) as (offerer, answerer):
