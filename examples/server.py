@@ -1,4 +1,4 @@
-"""What the examples share: a server for a page and its scripts, and a WebSocket to each page that is open."""
+"""What the examples share: a server for a page and its scripts, with signalling to each page that is open."""
 
 import argparse
 import functools
@@ -7,9 +7,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from aiohttp import WSCloseCode, web
+from aiohttp import web
 
-from peer.signaling import Signaling, WebSocketSignaling
+from peer.signaling import Signaling, add_signaling
 
 say = functools.partial(print, flush=True)
 
@@ -37,7 +37,7 @@ def port(text: str) -> int:
 def serve(folder: Path, meet: Meet, options: argparse.Namespace) -> None:
     """Serve the page of *folder* until Ctrl-C; *meet* each that opens a WebSocket."""
     app = pages(folder)
-    add_signaling(app, meet)
+    add_signaling(app, "/signaling", meet)
     run(app, options)
 
 
@@ -53,28 +53,6 @@ def pages(folder: Path) -> web.Application:
     app.router.add_get("/", file)
     app.router.add_get(r"/{script:\w+\.js}", file)
     return app
-
-
-def add_signaling(app: web.Application, meet: Meet) -> None:
-    """Let *app* *meet* whoever opens a WebSocket at /signaling."""
-    sockets: set[web.WebSocketResponse] = set()  # those that are open
-
-    async def signaling(request: web.Request) -> web.WebSocketResponse:
-        page = web.WebSocketResponse(heartbeat=20)  # one that is gone without a word is noticed, too
-        await page.prepare(request)
-        sockets.add(page)
-        try:
-            await meet(WebSocketSignaling(page), request)
-        finally:
-            sockets.discard(page)
-        return page  # and aiohttp closes it
-
-    async def hang_up(_: web.Application) -> None:
-        for page in list(sockets):
-            await page.close(code=WSCloseCode.GOING_AWAY)
-
-    app.router.add_get("/signaling", signaling)
-    app.on_shutdown.append(hang_up)
 
 
 def run(app: web.Application, options: argparse.Namespace) -> None:

@@ -129,6 +129,7 @@ REBIND_SECONDS = 240  # a channel lasts 600 s, the permission that comes with it
 ROLE_CONFLICT = 487  # RFC 8445, section 7.3.1.1
 COOKIE = stun.COOKIE.to_bytes(4, "big")  # in each STUN message (RFC 8489, section 5)
 
+_UNFINISHED = (ice.CandidatePair.State.FROZEN, ice.CandidatePair.State.WAITING, ice.CandidatePair.State.IN_PROGRESS)
 _UNCHECKED = (ice.CandidatePair.State.WAITING, ice.CandidatePair.State.FROZEN)
 
 
@@ -221,10 +222,13 @@ class Socket(ice.StunProtocol):
             response = await transaction.run()
         finally:
             del self.transactions[request.transaction_id]
-        traffic.answered(clock() - sent)
+        took = clock() - sent
+        traffic.answered(took)
         message, _ = response
         if integrity_key is not None:
             self._note_address(addr, message.attributes.get("XOR-MAPPED-ADDRESS"))
+            if "USE-CANDIDATE" not in request.attributes and self.generation.prefers_others(self, addr):
+                await asyncio.sleep(max(took, self.generation.timing.precedence))
         return response
 
     def _note_address(self, addr: tuple[str, int], ours: tuple[str, int] | None) -> None:
@@ -741,6 +745,19 @@ class Generation(aioice.Connection):
                 self._protocols.append(socket)
                 self._check_list.append(ice.CandidatePair(socket, remote_candidate))
 
+    def prefers_others(self, socket: Socket, addr: tuple[str, int]) -> bool:
+        """Whether the pair of *socket* and *addr* is relayed, and there are others of which it is not known yet.
+
+        The first pair to work is nominated, if that is up to us. Behind NATs a relay often comes first, as the way
+        between them opens with the second check only; and who is relayed stays so.
+        """
+        if not self.ice_controlling or self._check_list_done:
+            return False
+        here = [pair for pair in self._check_list if pair.protocol is socket and pair.remote_addr == addr]
+        return any(_is_relayed(pair) for pair in here) and any(
+            pair.state in _UNFINISHED and not _is_relayed(pair) for pair in self._check_list
+        )
+
     def build_request(self, pair: ice.CandidatePair, nominate: bool) -> stun.Message:
         """Aioice calls this for each check of *pair*."""
         request = super().build_request(pair, nominate)
@@ -1067,6 +1084,10 @@ def failure(error: Exception, seconds: float) -> tuple[int, str]:
     if type(error) is ConnectionError:  # so says aioice; the system's are of its subclasses
         return UNREACHABLE, "the server has answered, but has not told all that belongs to a relay"
     return UNREACHABLE, sentence(error)
+
+
+def _is_relayed(pair: ice.CandidatePair) -> bool:
+    return "relay" in (pair.local_candidate.type, pair.remote_candidate.type)
 
 
 def _socket(pair: ice.CandidatePair) -> Socket:

@@ -26,6 +26,9 @@ from ._timing import Timing
 logger = logging.getLogger(__name__)
 
 
+_Query = tuple[Callable[[], Coroutine[Any, Any, None]], list[tuple[str, int]]]  # and from where it was asked; grows
+
+
 class _Failure(NamedTuple):
     """How a server failed."""
 
@@ -45,6 +48,7 @@ class Gatherer:
         self._foundations = foundations  # those of the whole connection
         self._timing = timing
         self._hosts: list[tuple[Socket, aioice.Candidate, int]] = []  # host candidates and their rank; grows
+        self._asks_stun = any(server.scheme == "stun" for server in servers)
 
     async def run(self) -> None:
         """Gather. The generation is told of each candidate, and of the end; its observer of servers that fail."""
@@ -78,19 +82,22 @@ class Gatherer:
     async def _ask(self, number: int) -> None:
         """Ask a server for candidates, and tell the observer if it yields none."""
         server = self._servers[number]
-        queries: list[tuple[Callable[[], Coroutine[Any, Any, None]], list[tuple[str, int]]]]
+        addresses: list[_Query] = [
+            (partial(self._ask_stun, server, socket, base, self._preference(rank, number)), [(base.host, base.port)])
+            for socket, base, rank in self._hosts
+        ]
+        places: list[tuple[str, int]] = []
+        relays: list[_Query] = [(partial(self._ask_turn, server, local_preference(number), places.append), places)]
         if server.scheme == "stun":
-            queries = [
-                (
-                    partial(self._ask_stun, server, socket, base, self._preference(rank, number)),
-                    [(base.host, base.port)],
-                )
-                for socket, base, rank in self._hosts
-            ]
+            queries, others = addresses, []
+        elif server.relay_protocol == "udp" and not self._asks_stun:
+            queries, others = relays, addresses  # a TURN server knows them, too; that it does not tell is no failure
         else:
-            places: list[tuple[str, int]] = []
-            queries = [(partial(self._ask_turn, server, local_preference(number), places.append), places)]
-        outcomes = await asyncio.gather(*[self._bounded(server.url, query, places) for query, places in queries])
+            queries, others = relays, []
+        outcomes = await asyncio.gather(
+            *[self._bounded(server.url, query, places) for query, places in [*queries, *others]]
+        )
+        outcomes = outcomes[: len(queries)]
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures and len(failures) == len(outcomes):
             # What a server has answered says more than that it did not, and that more than that it was not asked.

@@ -139,7 +139,12 @@ def _general_name(name: str) -> x509.GeneralName:
 class MappingServer(asyncio.DatagramProtocol):
     """A STUN server that says of everybody that they come from the same address, as behind a NAT: in an *attribute*."""
 
-    def __init__(self, mapped: tuple[str, int], attribute: str | None, kind: stun.Class) -> None:
+    def __init__(
+        self,
+        mapped: tuple[str, int],
+        attribute: str | None = "XOR-MAPPED-ADDRESS",
+        kind: stun.Class = stun.Class.RESPONSE,
+    ) -> None:
         self._attributes = {attribute: mapped} if attribute else {}
         self._kind = kind
 

@@ -18,7 +18,6 @@ from aiohttp import web
 from peers import connect, open_peers
 
 import peer
-from examples.server import add_signaling
 from peer import RTCPeerConnection, signaling
 from peer.testing import find_browser
 from pytest_aiortc_peer import lacking
@@ -95,12 +94,11 @@ async def test_the_package():
 async def signalling_server():
     """The URL of a server that negotiates with who comes."""
 
-    async def meet(signaling_, request):
-        async with open_peers(None) as (pc,):
-            await signaling.negotiate(pc, signaling_, polite=False)
-
+    names = await run(
+        "peer.signaling.add_signaling", ("polite=True", "polite=False"), RTCPeerConnection=RTCPeerConnection
+    )
     app = web.Application()
-    add_signaling(app, meet)
+    signaling.add_signaling(app, "/signaling", names["meet"])
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     try:

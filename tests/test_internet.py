@@ -81,6 +81,23 @@ async def test_two_hosts_meet_by_the_way_that_there_is(internet: Internet, certi
             await select(a, b, situation.pair)
 
 
+@pytest.mark.parametrize("servers", [[STUN, TURN_UDP], [TURN_UDP]], ids=["STUN and TURN", "TURN"])
+async def test_a_relay_that_works_first_gives_way_to_a_pair_that_is_not_relayed(internet: Internet, servers: list[Any]):
+    internet.behind("a", "na", NAT.EASY)
+    internet.behind("b", "nb", NAT.EASY)
+    with internet.server():
+        configurations = {side: {"iceServers": servers} for side in "ab"}
+        async with internet.hosts(configurations=configurations, precedence=3600) as (a, b):
+            await connected(a, b)
+            await select(a, b, "srflx srflx")
+            await gathered(a)
+    # A TURN server also tells how it sees us, where no other is asked for that.
+    assert {(c["type"], c["url"]) for c in found(a) if c["url"]} == {
+        ("srflx", servers[0]["urls"]),
+        ("relay", TURN_UDP["urls"]),
+    }
+
+
 async def test_each_candidate_says_where_it_is_from_and_comes_once(internet: Internet, certificate: Path):
     for side, router in (("a", "na"), ("b", "nb")):
         internet.behind(side, router, NAT.EASY)

@@ -9,9 +9,9 @@ from aiortc.contrib.media import MediaPlayer, MediaRelay
 from av import FFmpegError
 
 from examples.media.generated import picture_and_tone
-from examples.server import add_signaling, arguments, pages, run, say
+from examples.server import arguments, pages, run, say
 from peer import MediaStream, RTCPeerConnection
-from peer.signaling import Signaling, negotiate
+from peer.signaling import Signaling, add_signaling, negotiate
 
 HERE = Path(__file__).parent
 
@@ -72,7 +72,7 @@ def main() -> None:
             source = picture_and_tone
     except (FFmpegError, ValueError) as error:  # the latter for a format that does not exist
         parser.error(str(error))
-    add_signaling(app, lambda signaling, _: show(source, signaling))
+    add_signaling(app, "/signaling", lambda signaling, _: show(source, signaling))
     run(app, options)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from examples.server import add_signaling, arguments, run, say
+from examples.server import arguments, run, say
 from peer import DOMException, RTCDataChannelEvent, RTCIceCandidate, RTCPeerConnection
-from peer.signaling import Signaling, connect, negotiate
+from peer.signaling import Signaling, add_signaling, connect, negotiate
 
 HERE = Path(__file__).parent
 
@@ -114,7 +114,7 @@ def main() -> None:
             sys.exit(f"{options.url}: {error}")
     else:
         app = web.Application()
-        add_signaling(app, lambda signaling, _: answer(signaling, servers))
+        add_signaling(app, "/signaling", lambda signaling, _: answer(signaling, servers))
         run(app, options)
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 CUT = 72  # the width of what stands for a long silence
+_NOTHING = 1e-6  # ms: less than any clock tells
 _LONG = 100.0  # ms
 _TICKS_APART = 64
 
@@ -48,7 +49,7 @@ class Axis:
         starts = [moments[0], *(end for _, end in cuts)]
         ends = [*(start for start, _ in cuts), moments[-1]]
         shown = sum(end - start for start, end in zip(starts, ends, strict=True))
-        self.scale = width / shown if shown else 0.0  # pixels for a millisecond
+        self.scale = width / shown if shown > _NOTHING else 0.0  # pixels for a millisecond
         self.parts: list[Part] = []
         x = 0.0
         for start, end in zip(starts, ends, strict=True):
