@@ -94,9 +94,8 @@ async def test_the_package():
 async def signalling_server():
     """The URL of a server that negotiates with who comes."""
 
-    names = await run(
-        "peer.signaling.add_signaling", ("polite=True", "polite=False"), RTCPeerConnection=RTCPeerConnection
-    )
+    impolite = ("polite=True", "polite=False")
+    names = await run("peer.signaling.add_signaling", impolite, RTCPeerConnection=RTCPeerConnection)
     app = web.Application()
     signaling.add_signaling(app, "/signaling", names["meet"])
     runner = web.AppRunner(app, shutdown_timeout=1)
@@ -124,6 +123,11 @@ async def test_signalling_to_a_page(open_page):
     async with open_page() as page, open_peers(None) as (pc,):
         await run("peer.testing.page_signaling", pc=closing(pc), page=page, negotiate=signaling.negotiate)
         assert pc.signalingState == "closed"
+
+
+async def test_scripts(open_page):
+    async with open_page() as page:
+        await run("peer.testing.Page.evaluate", page=page)
 
 
 async def test_the_plugin(connected_page):
