@@ -141,7 +141,7 @@ async def test_relay_only_never_looks_up_a_name(turn, monkeypatch):
     async def lookup(*_):
         pytest.fail("a name was looked up")
 
-    monkeypatch.setattr("peer._aioice.resolve", lookup)
+    monkeypatch.setattr("peer._aioice._generation.resolve", lookup)
     monkeypatch.setattr(socket, "gethostbyname", lookup)
     relay = {"iceServers": [{**turn, "urls": turn["urls"][1]}], "iceTransportPolicy": "relay"}
     async with open_peers(None, relay) as (offerer, answerer):

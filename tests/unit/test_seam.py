@@ -1,5 +1,7 @@
 """Only the two seams know what is private to aiortc and aioice.
 
+A seam is a module or a package. Each module of it lists what it uses itself.
+
 `violations()` reads the source of a module and finds where it names something private. What it knows: the tables that
 the seams check at import, the public names that the packages list, and the names that the module itself defines. It
 does not know the type of anything, so it is strict: a private attribute of whatever is not `self` must be one that the
@@ -22,7 +24,9 @@ from peer._upstream import require
 PACKAGE = pathlib.Path(peer.__file__).parent
 SEAMS = {"aiortc": "_aiortc", "aioice": "_aioice"}
 SOURCES = {path.relative_to(PACKAGE).with_suffix("").as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")}
-OTHERS = sorted(SOURCES.keys() - set(SEAMS.values()))
+# The modules of the seams, and the package that each is the seam to.
+SEAM_MODULES = {name: package for package, seam in SEAMS.items() for name in SOURCES if name.split("/")[0] == seam}
+OTHERS = sorted(SOURCES.keys() - SEAM_MODULES.keys())
 
 # The modules of both packages that anybody may import.
 PUBLIC_MODULES = {"aiortc", "aiortc.events", "aiortc.exceptions", "aiortc.sdp", "aiortc.stats", "aioice"}
@@ -41,24 +45,28 @@ def dotted(node):
     return None
 
 
-def table(package):
-    """The table that the seam to *package* checks at import: names, by class."""
-    module = importlib.import_module(f"peer.{SEAMS[package]}")
-    for node in ast.walk(ast.parse(SOURCES[SEAMS[package]])):
+def imported(name):
+    """The module *name* of this package."""
+    return importlib.import_module(".".join(["peer", *name.split("/")]).removesuffix(".__init__"))
+
+
+def table(module_name):
+    """The table that a module of a seam checks at import: names, by class. Empty if it uses none."""
+    module, found = imported(module_name), {}
+    for node in ast.walk(ast.parse(SOURCES[module_name])):
         match node:
             case ast.Call(ast.Name("require"), [ast.Constant(name), ast.Dict(owners, names)]):
-                assert name == package
-                found = {}
+                assert name == SEAM_MODULES[module_name]
+                assert not found, "a module has one table"
                 for owner, listed in zip(owners, names, strict=True):
                     value = module
                     for attribute in dotted(owner):
                         value = getattr(value, attribute)
                     found[value] = ast.literal_eval(listed)
-                return found
-    raise AssertionError(f"the seam to {package} checks nothing")
+    return found
 
 
-TABLES = {package: table(package) for package in SEAMS}
+TABLES = {name: table(name) for name in SEAM_MODULES}
 LISTED = {name for owners in TABLES.values() for names in owners.values() for name in names}
 # Private by their spelling; and methods without an underscore that are in the tables for want of a documentation. The
 # other names without an underscore ("mid", "state") are too common for a test that knows no types.
@@ -216,10 +224,12 @@ class Checker(ast.NodeVisitor):
         if node.level == 0 and node.module.partition(".")[0] in SEAMS and self.check_module(node, node.module):
             for alias in node.names:
                 self.check_name(node, f"{node.module}.{alias.name}")
-        elif node.level and node.module in SEAMS.values():
-            for alias in node.names:
-                if is_private(alias.name):
-                    self.wrong(node, f"{alias.name} is private to the seam")
+        elif node.level or node.module.startswith("peer."):
+            seam, _, inside = (node.module or "").removeprefix("peer.").partition(".")
+            if seam in SEAMS.values():
+                for name in [inside] if inside else [alias.name for alias in node.names]:
+                    if is_private(name):
+                        self.wrong(node, f"{name} is private to the seam")
 
     # Definitions
 
@@ -313,18 +323,30 @@ def test_no_module_but_the_seams_names_anything_private(name):
 
 @pytest.mark.parametrize("package", SEAMS)
 def test_each_seam_is_to_one_package(package):
-    assert {name.partition(".")[0] for name in Module(SOURCES[SEAMS[package]]).imported.values()} == {package}
+    modules = [module for name, module in PACKAGE_MODULES.items() if SEAM_MODULES.get(name) == package]
+    assert {name.partition(".")[0] for module in modules for name in module.imported.values()} == {package}
 
 
 @pytest.mark.parametrize("package", SEAMS)
-def test_the_seams_would_not_pass_for_other_modules(package):
-    assert len(violations(SOURCES[SEAMS[package]])) > 10
+def test_each_seam_lists_something(package):
+    assert any(TABLES[name] for name, to in SEAM_MODULES.items() if to == package)
 
 
-def used(package):
-    """The private names that a seam uses and nobody in the package defines, and all that it spells."""
-    module = PACKAGE_MODULES[SEAMS[package]]
-    foreign, spelt = set(), set()
+@pytest.mark.parametrize("name", [name for name in SEAM_MODULES if TABLES[name]])
+def test_the_modules_of_the_seams_would_not_pass_for_others(name):
+    assert len(violations(SOURCES[name])) > 2
+
+
+def used(name):
+    """The private names that a module of a seam uses and nobody in the package defines, and all that it spells.
+
+    What one of its classes has from another module of the package is no foreign name, unless it is upstream's.
+    """
+    module = PACKAGE_MODULES[name]
+    defined, foreign, spelt = set(), set(), set()
+    for definition in module.classes.values():
+        found, ancestors = ancestry(module, definition)
+        defined |= found - set().union(*map(privates_of, ancestors))
     for node in ast.walk(module.tree):
         match node:
             case ast.ClassDef():
@@ -334,26 +356,37 @@ def used(package):
                 spelt |= own(node)
             case ast.Attribute(_, name):
                 spelt.add(name)
-                if is_private(name) and name not in module.defined:
+                if is_private(name) and name not in defined:
                     foreign.add(name)
     return foreign, spelt
 
 
-@pytest.mark.parametrize("package", SEAMS)
-def test_a_seam_lists_every_private_name_that_it_uses(package):
-    foreign, _ = used(package)
-    assert foreign - set().union(*TABLES[package].values()) == set()
+@pytest.mark.parametrize("name", SEAM_MODULES)
+def test_a_module_of_a_seam_lists_every_private_name_that_it_uses(name):
+    foreign, _ = used(name)
+    assert foreign - set().union(*TABLES[name].values()) == set()
 
 
-@pytest.mark.parametrize("package", SEAMS)
-def test_a_seam_uses_every_name_that_it_lists(package):
-    _, spelt = used(package)
-    assert set().union(*TABLES[package].values()) - spelt == set()
+@pytest.mark.parametrize("name", SEAM_MODULES)
+def test_a_module_of_a_seam_uses_every_name_that_it_lists(name):
+    _, spelt = used(name)
+    assert set().union(*TABLES[name].values()) - spelt == set()
 
 
-@pytest.mark.parametrize("package", SEAMS)
-def test_a_table_is_sorted_but_for_the_names_without_an_underscore(package):
-    for names in TABLES[package].values():
+@pytest.mark.parametrize("name", [name for name, package in SEAM_MODULES.items() if package == "aioice"])
+def test_a_module_of_the_seam_to_aioice_lists_what_it_takes_from_modules_that_are_not_public(name):
+    module, taken = PACKAGE_MODULES[name], set()
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Attribute(ast.Name(here), attribute) if module.imported.get(here, "aioice") not in PUBLIC_MODULES:
+                taken.add(f"{module.imported[here]}.{attribute}")
+    listed = getattr(imported(name), "_UNLISTED", {})
+    assert {f"{owner.__name__}.{attribute}" for owner, names in listed.items() for attribute in names} == taken
+
+
+@pytest.mark.parametrize("name", SEAM_MODULES)
+def test_a_table_is_sorted_but_for_the_names_without_an_underscore(name):
+    for names in TABLES[name].values():
         assert len(set(names)) == len(names)
         assert list(names) == sorted(names, key=lambda name: (not name.startswith("_"), name))
 
@@ -376,6 +409,10 @@ VIOLATING = {
     "inside a function": ("def f():\n    from aioice import stun", "aioice.stun is not public"),
     "for types only": ("if TYPE_CHECKING:\n    import aioice.turn", "aioice.turn is not public"),
     "a private name of a seam": ("from ._aiortc import _now", "_now is private to the seam"),
+    "by its full name": ("from peer._aiortc import _now", "_now is private to the seam"),
+    "a module of a seam": ("from ._aioice._sockets import Socket", "_sockets is private to the seam"),
+    "a module of a seam as a name": ("from ._aioice import _sockets", "_sockets is private to the seam"),
+    "a module of a seam by its full name": ("from peer._aioice._sockets import Socket", "_sockets is private to the"),
     # by attribute
     "a module by attribute": ("import aiortc\naiortc.rtcpeerconnection.x", "aiortc.rtcpeerconnection is not public"),
     "a module of aioice": ("import aioice\naioice.ice.CandidatePair", "aioice.ice is not public"),
@@ -535,16 +572,16 @@ def without(owner, name):
 
 
 @pytest.mark.parametrize(
-    ("package", "owner", "name"),
+    ("module", "owner", "name"),
     [
-        pytest.param(package, owner, name, id=f"{package} {owner.__name__}.{name}")
-        for package, owners in TABLES.items()
+        pytest.param(module, owner, name, id=f"{module} {owner.__name__}.{name}")
+        for module, owners in TABLES.items()
         for owner, names in owners.items()
         for name in names
     ],
 )
-def test_every_name_in_the_tables_is_missed_when_it_is_gone(package, owner, name):
-    names = TABLES[package][owner]
+def test_every_name_in_the_tables_is_missed_when_it_is_gone(module, owner, name):
+    package, names = SEAM_MODULES[module], TABLES[module][owner]
     assert require(package, {owner: names}) is None
     with pytest.raises(ImportError) as caught:
         require(package, {without(owner, name): names})
