@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.internet import SERVER, SERVER6, SITUATIONS, Internet, Situation
-from tests.servers import certify, turnserver
+from tests.servers import certify, find_turnserver
 
 from .load import obstacle
 from .machine import describe
@@ -50,7 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.situations) - set(names):
         parser.error(f"there is no situation {', '.join(sorted(unknown))}")
-    if reason := obstacle() or (None if turnserver() else "no turnserver on PATH"):
+    if reason := obstacle() or (None if find_turnserver() else "no turnserver on PATH"):
         parser.error(reason)
     wanted = [situation for situation in SITUATIONS if situation.name in (options.situations or names)]
     found = section([asyncio.run(row(situation, options.attempts)) for situation in wanted], options.attempts)

@@ -19,7 +19,7 @@ from unittest import mock
 import pytest
 from internet import Internet
 from networks import Network, missing_commands, obstacle
-from servers import coturn, turnserver
+from servers import coturn, find_turnserver
 
 from peer.testing import Browser, OpenPage, Page
 from pytest_aiortc_peer import lacking
@@ -97,13 +97,18 @@ async def loop_errors(_residue: _Residue) -> AsyncIterator[list[dict[str, Any]]]
 
 
 @pytest.fixture
-def turn(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+def turnserver(request: pytest.FixtureRequest) -> None:
+    """There is coturn."""
+    if find_turnserver() is None:
+        missing(request, "a TURN server", ["turnserver"])
+
+
+@pytest.fixture
+def turn(request: pytest.FixtureRequest, turnserver: None) -> Iterator[dict[str, Any]]:
     """An ICE server for a configuration: coturn on 127.0.0.1, with a STUN URL and TURN URLs for UDP and TCP.
 
     The user is "user" with the password "secret", or what the test says in a parameter.
     """
-    if turnserver() is None:
-        missing(request, "a TURN server", ["turnserver"])
     with coturn(getattr(request, "param", "user:secret")) as server:
         yield server
 
@@ -144,9 +149,7 @@ def network(networks: None) -> Iterator[Network]:
 
 
 @pytest.fixture
-def internet(request: pytest.FixtureRequest, networks: None) -> Iterator[Internet]:
+def internet(networks: None, turnserver: None) -> Iterator[Internet]:
     """An internet without hosts; its server does not run yet."""
-    if turnserver() is None:
-        missing(request, "a TURN server", ["turnserver"])
     with Internet() as internet:
         yield internet

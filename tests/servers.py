@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def turnserver() -> str | None:
+def find_turnserver() -> str | None:
     """The path of coturn's server, or None where it is not installed."""
     return shutil.which("turnserver")
 
@@ -46,7 +46,7 @@ def coturn(
     With a *certificate*, its key beside it (see certify()), the server talks TLS, too, at the same port or *tls_port*.
     Other *options* are coturn's.
     """
-    path = turnserver()
+    path = find_turnserver()
     assert path is not None
     if port is None:
         with socket.create_server((addresses[0], 0)) as free:

@@ -50,6 +50,7 @@ def expected(key: str) -> set[str]:
     return browsers | ({"peer"} if key == "restart" or key.startswith("silent-") else {"peer", "aiortc"})
 
 
+@pytest.mark.timeout(240)
 def test_each_row_has_its_numbers_and_so_have_the_files(tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text((ROOT / "README.md").read_text())

@@ -15,19 +15,15 @@ from types import SimpleNamespace
 
 import pytest
 from aioice import stun
-from conftest import missing
 from peers import BRISK, Log, agent, connect, heard, negotiate, open_peers, reached
-from servers import certify, coturn, passage, turnserver
+from servers import certify, coturn, passage
 
 from peer._gatherer import host_addresses
 
 HOUR, MINUTE = 3600, 60
 
 
-@pytest.fixture(autouse=True)
-def _server(request):
-    if turnserver() is None:
-        missing(request, "a TURN server", ["turnserver"])
+pytestmark = pytest.mark.usefixtures("turnserver")
 
 
 def over_relay(server):
