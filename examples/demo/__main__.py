@@ -206,12 +206,13 @@ async def receive(socket: Socket, key: str) -> dict[str, Any]:
 async def second_peer(url: str, timeline: Timeline) -> None:
     """Be what the page is, in Python."""
     async with aiohttp.ClientSession() as session, session.ws_connect(url + "ws") as socket:
-        await socket.send_json({"hello": "A second Python peer"})
-        for _ in range(PINGS):
-            await receive(socket, "ping")
-            await socket.send_json({"pong": now()})
-        offers = (await receive(socket, "begin"))["begin"]["offers"]
-        await talk(socket, timeline, SECOND, offers=offers)
+        with contextlib.suppress(Missing, ConnectionResetError):  # the first one leaves, and knows better why
+            await socket.send_json({"hello": "A second Python peer"})
+            for _ in range(PINGS):
+                await receive(socket, "ping")
+                await socket.send_json({"pong": now()})
+            offers = (await receive(socket, "begin"))["begin"]["offers"]
+            await talk(socket, timeline, SECOND, offers=offers)
         await asyncio.Event().wait()  # what came of it is for the first one to say
 
 
@@ -251,7 +252,10 @@ def write(timeline: Timeline, name: str) -> None:
 
 
 async def race(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run all; when the first one ends, or this is cancelled, end the others. Raises what the first one raised."""
+    """Run all; when the first one ends, or this is cancelled, end the others. Raises what the first one raised.
+
+    Of several that end at once it is the first of the arguments that counts.
+    """
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -259,8 +263,9 @@ async def race(*coroutines: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await ending(tasks)
-    for task in done:
-        task.result()
+    errors = [error for task in tasks if task in done and (error := task.exception())]
+    if errors:
+        raise errors[0]
 
 
 async def ending(tasks: list[asyncio.Task[None]]) -> None:

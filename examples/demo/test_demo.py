@@ -258,9 +258,10 @@ def test_it_says_what_it_cannot_write(directory: str) -> None:
     assert (demo.process.returncode, complaints) == (1, "Cannot write /nowhere/both.jsonl: No such file or directory\n")
 
 
-def test_a_reader_that_leaves_ends_it(directory: str) -> None:
+@pytest.mark.parametrize("line", ["Two Python peers", "is there", "event$"])
+def test_a_reader_that_leaves_ends_it(line: str, directory: str) -> None:
     with started(Demo(directory, "--browser", "none")) as demo:
-        demo.wait_for_line("Two Python peers")
+        demo.wait_for_line(line)
         assert demo.process.stdout
         assert demo.process.stderr
         demo.process.stdout.close()
