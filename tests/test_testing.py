@@ -267,7 +267,7 @@ async def test_the_checks_of_a_page_that_is_closed_meanwhile_are_not_recorded(br
 
 async def test_a_page_without_a_connection_is_not_recorded(open_page, recorded):
     async with open_page() as page:
-        with pytest.raises(ValueError, match="the page has no state.pc yet"):
+        with pytest.raises(ValueError, match="the page has no state\\.pc yet"):
             async with recorded(it=page):
                 pass
 
