@@ -90,12 +90,16 @@ def _description(given: object, message: object) -> RTCSessionDescription:
     if not isinstance(given, Mapping):
         raise _refusal("its description is not an object", message)
     type, sdp = given.get("type"), given.get("sdp", "")
-    if not (isinstance(type, str) and isinstance(sdp, str) and (sdp or type == "rollback")):
-        raise _refusal("its description needs a type and an sdp", message)
+    needed = "its description needs a type and an sdp"
+    if not (isinstance(type, str) and isinstance(sdp, str)):
+        raise _refusal(needed, message)
     try:
-        return RTCSessionDescription(type=type, sdp=sdp)
+        description = RTCSessionDescription(type=type, sdp=sdp)
     except TypeError as error:
         raise _refusal(str(error), message) from error
+    if not sdp and type != "rollback":
+        raise _refusal(needed, message)
+    return description
 
 
 def _candidate(given: object, message: object) -> RTCIceCandidate | None:

@@ -10,6 +10,8 @@ from peers import heard, next_event, open_peers
 
 from peer.signaling import MessageError, decode, encode, negotiate, pair
 from peer.testing import BrowserProcess, Fate, PageError, Trouble
+from peer.testing import connected_page as connect_page
+from peer.testing import recorded as recorded_to
 from peer.tools import as_text
 
 CANDIDATES = [decode(json.dumps({"candidate": {"candidate": "", "sdpMid": str(mid)}})) for mid in range(4)]
@@ -227,6 +229,47 @@ async def test_a_page_is_recorded_until_it_is_lost(open_page, browser, recorded,
             with pytest.raises(PageError, match="lost"):
                 await page.evaluate("await new Promise(() => {})")
     assert [entry["value"] for entry in recording if entry["event"] == "signalingstatechange"] == ["have-local-offer"]
+
+
+async def test_the_checks_of_a_page_are_recorded_as_ours_are(browser):
+    pairs, succeeded = [], asyncio.Event()
+
+    def told(entry):
+        if (entry["peer"], entry["event"]) == ("page", "candidatepair"):
+            pairs.append(entry["value"])
+            if entry["value"]["state"] == "succeeded":
+                succeeded.set()
+
+    async with connect_page(browser, to=told, names=("python", "page")) as (pc, _):
+        await succeeded.wait()
+        ports = [int(line.split()[5]) for line in pc.localDescription.sdp.splitlines() if "candidate:" in line]
+    assert {pair["state"] for pair in pairs} <= {"in-progress", "succeeded", "failed"}
+    assert len(set(map(str, pairs))) == len(pairs)  # a state is told once
+    (pair, *_) = [pair for pair in pairs if pair["state"] == "succeeded"]
+    assert pair["local"]["type"] in ("host", "prflx")
+    assert pair["local"]["protocol"] == pair["remote"]["protocol"] == "udp"
+    assert pair["remote"]["port"] in ports
+    assert not {None, ""} & {*pair["local"].values(), *pair["remote"].values()}
+
+
+async def test_the_checks_of_a_page_that_is_closed_meanwhile_are_not_recorded(browser):
+    entries = []
+    close = """
+        state.pc.dispatchEvent(new Event("connectionstatechange"));
+        state.pc.close();
+        await state.pc.getStats().catch(() => null);
+    """
+    async with connect_page(browser) as (_, page), recorded_to(entries.append, page=page):
+        await page.evaluate(close)
+    assert "connectionstatechange" in [entry["event"] for entry in entries]
+    assert "candidatepair" not in [entry["event"] for entry in entries]
+
+
+async def test_a_page_without_a_connection_is_not_recorded(open_page, recorded):
+    async with open_page() as page:
+        with pytest.raises(ValueError, match="the page has no state\\.pc yet"):
+            async with recorded(it=page):
+                pass
 
 
 async def test_channels_are_recorded_by_name(connected_pair, recorded, recording):

@@ -151,6 +151,13 @@ def test_recordings_are_shown_as_one_text(files):
     assert run("timeline", files[0], "-", given=OTHER_LINES) == (0, TEXT, "")
 
 
+def test_a_recording_whose_last_line_is_cut_off_is_shown_without_it(files):
+    complaint = "python -m peer timeline: -: line 2, the last one, is cut off and left out\n"
+    assert run("timeline", files[0], "-", given=OTHER_LINES + LINES[:40]) == (0, TEXT, complaint)
+    status, output, complaint = run("timeline", "-", given=LINES[:40] + "\n" + OTHER_LINES)
+    assert (status, output, complaint) == (1, "", "python -m peer timeline: -: line 1 is not JSON\n")
+
+
 def test_a_terminal_shows_the_text_in_colours(files):
     ours, its = pty.openpty()
     with start("timeline", *files, stdout=its, environment={"TERM": "xterm", "NO_COLOR": ""}) as process:

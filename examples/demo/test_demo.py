@@ -16,8 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from examples.demo.__main__ import PYTHON, SECOND, race, second_peer, serve
+from examples.demo.python_peer import Socket
+from examples.demo.timeline import Timeline
 from peer.testing import Browser, Page
 from peer.tools import as_svg, as_text, parse
 
@@ -127,6 +131,8 @@ def test_a_page_in_a_browser(peer_browser: Browser, offer: str, directory: str) 
         output, complaints = demo.finish()
     assert (demo.process.returncode, complaints) == (0, ""), output
     check_timeline(output, "page", offer)
+    pattern = r"succeeded: (host|prflx)( \S+)? → (host|prflx)( \S+)?"
+    assert any(re.fullmatch(pattern, what) for _, *row, what in rows(output) if row == ["page", "checks"]), output
     demo.assert_nothing_left()
 
 
@@ -201,6 +207,7 @@ def test_open_waits_for_the_users_browser(peer_browser: Browser, directory: str)
 
 SHOW = """
 const frame = document.createElement("iframe");
+frame.style.width = "1600px";
 frame.srcdoc = args[0];
 document.body.append(frame);
 await new Promise((resolve) => (frame.onload = resolve));
@@ -212,7 +219,9 @@ await new Promise((resolve) => {
     new MutationObserver(look).observe(inside.body, { childList: true, subtree: true });
     look();
 });
+const { clientWidth, scrollWidth } = inside.getElementById("picture");
 return {
+    cut: scrollWidth - clientWidth,
     labels: Array.from(inside.querySelectorAll("#picture svg text"), (text) => text.textContent),
     lines: inside.getElementById("lines").textContent,
 };
@@ -230,6 +239,7 @@ async def test_its_page_shows_the_timeline_and_draws_it(
             demo.process.send_signal(signal.SIGINT)
             output, _ = await asyncio.to_thread(demo.finish)
     assert {line.strip() for line in shown["lines"].splitlines()} <= {line.strip() for line in output.splitlines()}
+    assert shown["cut"] == 0
     assert {"page", "Python", "candidates", "offer sent", "answer sent", "open demo"} <= set(shown["labels"])
 
 
@@ -256,6 +266,18 @@ def test_it_says_what_it_cannot_write(directory: str) -> None:
     with started(Demo(directory, "--browser", "none", "--write", "/nowhere/both")) as demo:
         _, complaints = demo.finish()
     assert (demo.process.returncode, complaints) == (1, "Cannot write /nowhere/both.jsonl: No such file or directory\n")
+
+
+async def test_only_the_first_of_two_python_peers_says_why_it_leaves() -> None:
+    async def leave(visitors: asyncio.Queue[Socket]) -> None:
+        socket = await visitors.get()
+        await socket.close()
+        async with aiohttp.ClientSession() as session, session.get(url):  # by then the second one has seen it
+            raise BrokenPipeError
+
+    async with serve() as (url, visitors):
+        with pytest.raises(BrokenPipeError):
+            await race(second_peer(url, Timeline(PYTHON, SECOND)), leave(visitors))
 
 
 @pytest.mark.parametrize("line", ["Two Python peers", "is there", "event$"])

@@ -25,7 +25,8 @@ class Answerer:
             await pc.setLocalDescription()
             await pc.gathering_complete()  # for there is no second response for candidates that come later
         except (DOMException, TypeError, ValueError) as error:
-            await self._close(pc)
+            self._connections.remove(pc)  # it never was one
+            await pc.close()
             raise web.HTTPBadRequest(text=str(error), headers=ANY_PAGE) from None
         return web.json_response(pc.localDescription.toJSON(), headers=ANY_PAGE)
 

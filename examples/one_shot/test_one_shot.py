@@ -50,4 +50,14 @@ async def test_what_is_no_offer_is_refused():
             async with session.post(f"{example.url}offer", data=body) as response:
                 assert response.status == 400
                 assert await response.text()
-            await example.line("closed; 0 open")
+        pc = RTCPeerConnection()
+        try:
+            pc.createDataChannel("echo")
+            await pc.setLocalDescription()
+            await pc.gathering_complete()
+            async with session.post(f"{example.url}offer", json=pc.localDescription.toJSON()) as response:
+                assert response.status == 200
+            said = await example.line("; . open")  # the first one, for nothing is said of what was refused
+            assert said.string == "connecting; 1 open\n"
+        finally:
+            await pc.close()

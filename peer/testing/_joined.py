@@ -82,6 +82,8 @@ async def recorded(
     Targets are connections, channels of your own, and pages, of which it is ``state.pc`` that is recorded, with the
     channels that the other side opens. What happened goes *to* a function, as entries of a recording (peer.tools);
     those of a page come late, with the times of its own clock, which is compared with ours before.
+
+    Raises ValueError for a page that has no ``state.pc`` yet.
     """
     async with contextlib.AsyncExitStack() as stack:
         for name, target in targets.items():
@@ -94,6 +96,8 @@ async def recorded(
 
 @contextlib.asynccontextmanager
 async def _recorded_page(page: Page, name: str, to: Callable[[Entry], object]) -> AsyncIterator[None]:
+    if not await page.evaluate("Boolean(state.pc)"):
+        raise ValueError(f"the page has no state.pc yet that could be recorded as {name!r}: make it before")
     offset = await _clock(page)
 
     def note(entry: Any) -> None:

@@ -50,6 +50,26 @@ def parse(text: str) -> list[Entry]:
     return [_entry(line, number) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
+def parse_cut(text: str) -> tuple[list[Entry], int | None]:
+    """As :func:`parse`, but a last line that is cut off is left out; its number is returned, too, or None.
+
+    A writer that is killed leaves half a line: one without an end, which is no JSON. It follows others, for otherwise
+    this may be no recording at all.
+    """
+    whole, _, last = text.rpartition("\n")
+    if whole.strip() and last.strip() and not _is_json(last):
+        return parse(whole), text.count("\n") + 1
+    return parse(text), None
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _entry(line: str, number: int) -> Entry:
     try:
         found = json.loads(line)

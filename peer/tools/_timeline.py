@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ._entries import Entry, merged, parse
+from ._entries import Entry, merged, parse_cut
 from ._picture import as_html, as_svg
 from ._terminal import Terminal, complain
 from ._text import as_text
 
 _DESCRIPTION = """\
 Show what happened at one or several connections on one time line. A FILE is a recording: what peer.tools.record() or
-"python -m peer gather --json" has written."""
+"python -m peer gather --json" has written. Of one whose last line is cut off, the rest is shown."""
 _EPILOG = """\
 exit status:
   0    done
@@ -49,7 +49,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if options.output and options.output.suffix not in _FORMS:
         parser.error(f"argument -o: {options.output} ends neither with .svg nor with .html")
     try:
-        entries = merged([(file, _read(file)) for file in options.files])
+        entries = merged([(file, _read(parser.prog, file)) for file in options.files])
         if not entries:
             raise ValueError(f"{', '.join(options.files)}: nothing was recorded")
         if options.output:
@@ -63,20 +63,27 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     return 0
 
 
-def _read(file: str) -> list[Entry]:
-    """The entries of a *file*. Raises ValueError, with a sentence about it."""
+def _read(who: str, file: str) -> list[Entry]:
+    """The entries of a *file*; *who* complains of a last line that is cut off. Raises ValueError, with a sentence."""
     try:
-        if file != "-":
-            return parse(Path(file).read_text(encoding="utf-8"))
-        if sys.stdin is None:
-            raise ValueError("standard input is closed")
-        return parse(sys.stdin.read())
+        entries, cut = parse_cut(_text(file))
     except UnicodeDecodeError:
         raise ValueError(f"{file}: this is no text in UTF-8") from None
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
     except OSError as error:
         raise ValueError(f"{file}: cannot be read: {error.strerror}") from None
+    if cut is not None:
+        complain(who, f"{file}: line {cut}, the last one, is cut off and left out")
+    return entries
+
+
+def _text(file: str) -> str:
+    if file != "-":
+        return Path(file).read_text(encoding="utf-8")
+    if sys.stdin is None:
+        raise ValueError("standard input is closed")
+    return sys.stdin.read()
 
 
 def _write(path: Path, picture: str) -> None:

@@ -88,6 +88,7 @@ REFUSED = {
     "an empty sdp": ('{"description": {"type": "offer", "sdp": ""}}', "its description needs a type and an sdp"),
     "an sdp of another kind": ('{"description": {"type": "offer", "sdp": 1}}', "its description needs a type"),
     "a type of another kind": ('{"description": {"type": 1, "sdp": "v=0"}}', "its description needs a type"),
+    "an unknown type without an sdp": ('{"description": {"type": "bogus", "sdp": ""}}', "'bogus' is not the type of a"),
     "an unknown type": ('{"description": {"type": "call", "sdp": "v=0"}}', "'call' is not the type of a session"),
     "a text for a candidate": (json.dumps({"candidate": UDP}), "its candidate is neither an object nor null"),
     "false": ('{"candidate": false}', "its candidate is neither an object nor null"),

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from peer.tools import as_text, parse
-from peer.tools._entries import merged
+from peer.tools._entries import merged, parse_cut
 from peer.tools._lanes import Item, in_words, kind, lane, lanes
 
 HOST = {"candidate": "candidate:1 1 udp 1 192.0.2.1 5 typ host", "type": "host", "address": "192.0.2.1", "port": 5}
@@ -47,6 +47,34 @@ def test_a_recording_is_lines_of_json_and_lines_may_be_empty():
 def test_a_line_that_is_none_is_named(line, reason):
     with pytest.raises(ValueError, match=f"line 2 {reason}"):
         parse(f'{{"time": 1, "peer": "alice", "event": "open"}}\n{line}')
+
+
+WHOLE = '{"time": 1, "peer": "alice", "event": "open"}'
+
+
+@pytest.mark.parametrize("cut", ["{", WHOLE[:-1], '{"time": 1, "peer": "al'])
+def test_a_last_line_that_is_cut_off_is_left_out(cut):
+    assert parse_cut(f"{WHOLE}\n\n{cut}") == ([entry("open", None, 1.0)], 3)
+
+
+@pytest.mark.parametrize(("text", "count"), [("", 0), (WHOLE, 1), (f"{WHOLE}\n", 1), (f"{WHOLE}\n{WHOLE}", 2)])
+def test_a_recording_that_is_whole_is_not_cut(text, count):
+    assert parse_cut(text) == ([entry("open", None, 1.0)] * count, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "line 1 is not JSON"),
+        (f"{WHOLE}\n{{\n", "line 2 is not JSON"),
+        (f"{WHOLE}\n{{\n{WHOLE}", "line 2 is not JSON"),
+        (f"{WHOLE}\n{{\n{{", "line 2 is not JSON"),
+        (f"{WHOLE}\n[]", "line 2 is not an entry"),
+    ],
+)
+def test_a_bad_line_that_is_not_the_cut_one_stays_an_error(text, reason):
+    with pytest.raises(ValueError, match=reason):
+        parse_cut(text)
 
 
 def test_peers_of_one_name_in_several_recordings_are_told_apart():
