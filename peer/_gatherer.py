@@ -20,6 +20,7 @@ import aioice
 from ._aioice import Generation, Socket, failure, host_addresses, reflexive_address
 from ._configuration import IceServer
 from ._facts import UNREACHABLE, ServerError
+from ._lookup import look_up
 from ._priorities import Foundations, local_preference, priority, ranked, tcp_preference
 from ._timing import Timing
 
@@ -131,7 +132,7 @@ class Gatherer:
         return None
 
     async def _ask_stun(self, server: IceServer, socket_: Socket, base: aioice.Candidate, preference: int) -> None:
-        address = await _address(server.host, socket.AF_INET6 if ":" in base.host else socket.AF_INET)
+        address, *_ = await look_up(server.host, socket.AF_INET6 if ":" in base.host else socket.AF_INET)
         host, port = await reflexive_address(socket_, address, server.port)
         if not self._is_redundant(host, port, base):
             foundation = self._foundations.of("srflx", base.host, "udp", address)
@@ -148,18 +149,12 @@ class Gatherer:
         )
 
     async def _ask_turn(self, server: IceServer, preference: int, asking: Callable[[tuple[str, int]], None]) -> None:
-        address = await _address(server.host)
-        socket, candidate = await self._generation.allocate(server, address, asking)
-        candidate.foundation = self._foundations.of("relay", candidate.host, server.relay_protocol, address)
+        addresses = await look_up(server.host)
+        socket, candidate = await self._generation.allocate(server, addresses, asking)
+        candidate.foundation = self._foundations.of("relay", candidate.host, server.relay_protocol, addresses[0])
         candidate.priority = priority("relay", preference)
         self._generation.publish(candidate, socket, server.url, server.relay_protocol)
 
     @staticmethod
     def _candidate(type: str, host: str, port: int, preference: int, foundation: str) -> aioice.Candidate:
         return aioice.Candidate(foundation, 1, "udp", priority(type, preference), host, port, type)
-
-
-async def _address(host: str, family: int = 0) -> str:
-    """The address of the server *host*."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, family=family, type=socket.SOCK_DGRAM)
-    return str(found[0][4][0])

@@ -19,7 +19,7 @@ class Timing:
     pace: float = 0.005
     """Ta, between two checks (RFC 8445, section 14.2)."""
     precedence: float = 0.02
-    """A relayed pair that was found to work waits that long for others, or as long again as its own check took."""
+    """A pair over a relay or TCP that was found to work waits so long for others, or as long as its check took."""
     servers: float = 5.0
     """What STUN and TURN servers have to answer in."""
     patience: float = 39.5

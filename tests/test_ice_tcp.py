@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,13 @@ NICE = Path(__file__).with_name("nice_host.py")
 class Front(asyncio.DatagramProtocol):
     """What stands in front of a peer and takes TCP connections for it; see takes_tcp()."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, fronts: Fronts, writer: asyncio.StreamWriter) -> None:
+        self._fronts = fronts
         self._writer = writer
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         self._writer.write(framed(data))
+        self._fronts.answered.set()
 
 
 class Fronts:
@@ -35,6 +39,7 @@ class Fronts:
     def __init__(self) -> None:
         self.port = 0
         self.taken = 0
+        self.answered = asyncio.Event()  # set when the peer has sent something
         self.tasks: set[asyncio.Task[None]] = set()
         self.writers: list[asyncio.StreamWriter] = []
 
@@ -53,7 +58,7 @@ async def takes_tcp(host: str, port: int) -> AsyncIterator[Fronts]:
         fronts.taken += 1
         fronts.writers.append(writer)
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: Front(writer), remote_addr=(host, port), local_addr=(host, 0)
+            lambda: Front(fronts, writer), remote_addr=(host, port), local_addr=(host, 0)
         )
         deframer = Deframer()
         with contextlib.suppress(ConnectionError):
@@ -151,6 +156,20 @@ async def test_who_is_reached_over_tcp_only_is_reached_and_everything_flows():
             await answerer.close()
 
 
+async def test_udp_that_is_signalled_later_is_preferred_as_well():
+    async with open_peers(None, None, precedence=3600) as (offerer, answerer):
+        channel = offerer.createDataChannel("chat")
+        host, port = await described(offerer, answerer)
+        async with takes_tcp(host, port) as fronts:
+            opened = heard(channel, "open")
+            await offerer.addIceCandidate(passive(host, fronts.port))
+            await fronts.answered.wait()
+            udp = f"candidate:8 1 udp 2130706431 {host} {port} typ host"
+            await offerer.addIceCandidate({"candidate": udp, "sdpMLineIndex": 0})
+            await opened
+            assert offerer.sctp.transport.iceTransport.getSelectedCandidatePair().remote.protocol == "udp"
+
+
 async def test_udp_is_preferred_where_both_get_through_and_the_connection_is_closed():
     async with open_peers(None, None) as (offerer, answerer):
         channel = offerer.createDataChannel("chat")
@@ -214,15 +233,15 @@ async def test_a_connection_that_breaks_is_lost_and_a_restart_makes_another():
 class Nice:
     """libnice, see nice_host.py."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
         self.log: list[tuple[str, Any]] = []  # all that it told
 
     async def until(self, what: str) -> Any:
         """Wait until it tells this; returns the value."""
-        assert self._process.stdout is not None
         while True:
-            line = await self._process.stdout.readline()
+            line = await self._reader.readline()
             assert line, f"it has ended: {self.log}"
             self.log.append(json.loads(line))
             if self.log[-1][0] == what:
@@ -230,22 +249,31 @@ class Nice:
 
     def check(self, ufrag: str, password: str, candidates: list[str]) -> None:
         """Tell it of the other side."""
-        assert self._process.stdin is not None
         remote = {"ufrag": ufrag, "password": password, "candidates": candidates}
-        self._process.stdin.write(json.dumps(["remote", remote]).encode() + b"\n")
+        self._writer.write(json.dumps(["remote", remote]).encode() + b"\n")
+
+
+@contextlib.contextmanager
+def _process(*command: str | Path) -> Iterator[socket.socket]:
+    """Run a command; gives the socket to talk to it. It must end by itself when that is closed."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(command, stdin=theirs, stdout=theirs)
+    with ours:
+        yield ours
+    assert process.wait(10) == 0
 
 
 @contextlib.asynccontextmanager
 async def libnice(python: str, address: str) -> AsyncIterator[Nice]:
     """Run it at an *address* of this host, with a Python that has it."""
-    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
-    process = await asyncio.create_subprocess_exec(python, NICE, address, **pipes)
-    try:
-        yield Nice(process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.communicate()
+    with _process(python, NICE, address) as ours:
+        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            yield Nice(reader, writer)
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
 
 async def test_libnice_takes_our_connections_and_our_datagrams(nice_python):

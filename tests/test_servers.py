@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import threading
 
 import pytest
 from aioice import stun
-from peers import Log, negotiate, open_peers, opened, trickle
+from peers import Log, negotiate, next_event, open_peers, opened, trickle
 from servers import babbling_server, coturn, mapping_server
 
 from peer._connection import transports_of
@@ -202,3 +204,29 @@ async def test_it_is_clear_at_once_that_a_connection_leads_to_no_turn_server(say
             code, text = await the_error({"urls": url, "username": "user", "credential": "secret"})
         assert code == 701
         assert sentence in text
+
+
+async def test_names_that_hang_hold_nobody_up(monkeypatch):
+    hanging, ask = threading.Event(), socket.getaddrinfo
+
+    def look_up(host, *given):
+        if host.endswith(".hangs"):
+            hanging.wait()
+        return ask("127.0.0.1", *given)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    async with mapping_server(("203.0.113.5", 40000)) as (url,):
+        names = [f"{scheme}:{number}.hangs" for scheme in ("stun", "turn") for number in range(30)]
+        living = url.replace("127.0.0.1", "living")
+        servers = {"urls": [*names, living], "username": "user", "credential": "secret"}
+        async with open_peers({"iceServers": [servers]}, servers=3600) as (peer,):
+            peer.createDataChannel("chat")
+            found = asyncio.ensure_future(next_event(peer, "icecandidate"))
+            await peer.setLocalDescription()
+            while (await found).candidate.type != "srflx":
+                found = asyncio.ensure_future(next_event(peer, "icecandidate"))
+            assert (await found).candidate.url == living
+            hanging.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("look up"):
+                await asyncio.to_thread(thread.join)

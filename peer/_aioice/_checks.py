@@ -251,17 +251,18 @@ class CheckingConnection(aioice.Connection):
                 self._check_list.append(ice.CandidatePair(socket, remote_candidate))
 
     def prefers_others(self, socket: Socket, addr: tuple[str, int]) -> bool:
-        """Whether the pair of *socket* and *addr* is relayed, and there are others of which it is not known yet.
+        """Whether the pair of *socket* and *addr* should give way to others of which it is not known yet.
 
         The first pair to work is nominated, if that is up to us. Behind NATs a relay often comes first, as the way
-        between them opens with the second check only; and who is relayed stays so.
+        between them opens with the second check only; and who is relayed stays so. TCP is for those whom UDP does not
+        reach, which is clear a little later only: also candidates come one after the other.
         """
         if not self.ice_controlling or self._check_list_done:
             return False
         here = [pair for pair in self._check_list if pair.protocol is socket and pair.remote_addr == addr]
-        return any(is_relayed(pair) for pair in here) and any(
-            pair.state in UNFINISHED and not is_relayed(pair) for pair in self._check_list
-        )
+        if any(is_relayed(pair) for pair in here):
+            return any(pair.state in UNFINISHED and not is_relayed(pair) for pair in self._check_list)
+        return any(pair.local_candidate.transport == "tcp" for pair in here)
 
     def build_request(self, pair: ice.CandidatePair, nominate: bool) -> stun.Message:
         """Aioice calls this for each check of *pair*."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any
 
@@ -136,15 +136,15 @@ class Generation(CheckingConnection):
         return protocol, *transport.get_extra_info("sockname")[:2]
 
     async def allocate(
-        self, server: IceServer, address: str, asking: Callable[[tuple[str, int]], None]
+        self, server: IceServer, addresses: Sequence[str], asking: Callable[[tuple[str, int]], None]
     ) -> tuple[Socket, aioice.Candidate]:
-        """Allocate a relayed address at the TURN server that has this *address*.
+        """Allocate a relayed address at the TURN server that has these *addresses*; over TCP, each is tried.
 
         *asking* is called with our address and port before the server is asked from there. The candidate has no
         foundation and no priority yet.
         """
         socket = Socket(self)
-        return socket, await allocate(socket, server, address, asking, hide=self.relay_only)
+        return socket, await allocate(socket, server, addresses, asking, hide=self.relay_only)
 
     def publish(
         self,

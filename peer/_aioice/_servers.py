@@ -11,9 +11,11 @@ What it does otherwise than aioice's:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any
 
@@ -54,7 +56,13 @@ require(
     "aioice",
     {
         # Not underscored, but not documented either.
-        turn.TurnClientMixin: ("channel_bind", "channel_refresh_at", "channel_to_peer", "datagram_received"),
+        turn.TurnClientMixin: (
+            "channel_bind",
+            "channel_refresh_at",
+            "channel_to_peer",
+            "datagram_received",
+            "transactions",
+        ),
         turn.TurnClientTcpProtocol: ("connection_lost", "data_received", "receiver", "request"),
         turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol", "_connect"),
     },
@@ -99,13 +107,12 @@ def failure(error: Exception, seconds: float) -> tuple[int, str]:
 
 
 async def allocate(
-    socket: Socket, server: IceServer, address: str, asking: Callable[[tuple[str, int]], None], hide: bool
+    socket: Socket, server: IceServer, addresses: Sequence[str], asking: Callable[[tuple[str, int]], None], hide: bool
 ) -> aioice.Candidate:
     """Allocate a relayed address for *socket*; see Generation.allocate(). *hide* where nobody may know our address."""
     if server.scheme == "turns" and server.transport == "udp":
         raise NotSupportedError("TURN over DTLS is not supported: the server is not asked")
-    by_name = server.transport == "tcp"  # which may have several addresses to try; and a certificate is for a name
-    relay = await _connected(server, server.host if by_name else address, socket, asking)
+    relay = await _connected(server, addresses, socket, asking)
     host, port = relay.get_extra_info("sockname")
     # The related address must not tell what the policy hides (RFC 9429, section 3.5.3; RFC 8839, section 5.1).
     nowhere = "::" if ":" in host else "0.0.0.0"
@@ -140,19 +147,18 @@ async def return_allocations(sockets: Iterable[ice.StunProtocol], seconds: float
 
 
 async def _connected(
-    server: IceServer, host: str, socket: Socket, asking: Callable[[tuple[str, int]], None]
+    server: IceServer, addresses: Sequence[str], socket: Socket, asking: Callable[[tuple[str, int]], None]
 ) -> turn.TurnTransport:
-    """Aioice's transport for *socket*, with an address at the TURN server *host*."""
-    loop = asyncio.get_running_loop()
-    place = host, server.port
+    """Aioice's transport for *socket*, with an address at the TURN server that has these *addresses*."""
+    place = addresses[0], server.port
     kind = _TurnOverTcp if server.transport == "tcp" else _TurnOverUdp
     client = kind(place, server.username, server.credential, turn.DEFAULT_ALLOCATION_LIFETIME, REBIND_SECONDS)
     client.socket = socket
     way: asyncio.BaseTransport
     if isinstance(client, _TurnOverTcp):
-        way, _ = await loop.create_connection(lambda: client, *place, ssl=server.scheme == "turns" or None)
+        way = await _stream(client, server, addresses)
     else:
-        way, _ = await loop.create_datagram_endpoint(lambda: client, remote_addr=place)
+        way, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: client, remote_addr=place)
         way.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)
     transport = turn.TurnTransport(client)
     asking(way.get_extra_info("sockname")[:2])
@@ -164,12 +170,21 @@ async def _connected(
     return transport
 
 
-def _is_message(data: bytes) -> bool:
-    try:
-        stun.parse_message(data)
-    except (ValueError, struct.error):
-        return False
-    return True
+async def _stream(client: _TurnOverTcp, server: IceServer, addresses: Sequence[str]) -> asyncio.BaseTransport:
+    """A connection to the first of the *addresses* that takes one."""
+    loop, tls = asyncio.get_running_loop(), server.scheme == "turns"
+    *others, last = addresses
+    connect = partial(
+        loop.create_connection,
+        lambda: client,
+        port=server.port,
+        ssl=tls or None,
+        server_hostname=server.host if tls else None,  # a certificate is for a name
+    )
+    for address in others:
+        with contextlib.suppress(OSError):
+            return (await connect(host=address))[0]
+    return (await connect(host=last))[0]
 
 
 class _TurnClient(turn.TurnClientMixin):
@@ -183,10 +198,24 @@ class _TurnClient(turn.TurnClientMixin):
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """Asyncio calls this with each datagram, and aioice with each message of a stream."""
         assert isinstance(data, bytes)
-        if int.from_bytes(data[:2], "big") in self.channel_to_peer or _is_message(data):
+        if self._is_channel_data(data) or self._is_heeded(data):
             super().datagram_received(data, addr)
         else:
             self.socket.discard()
+
+    def _is_channel_data(self, data: bytes) -> bool:
+        channel, length = int.from_bytes(data[:2], "big"), int.from_bytes(data[2:4], "big")
+        return channel in self.channel_to_peer and 4 <= 4 + length <= len(data)
+
+    def _is_heeded(self, data: bytes) -> bool:
+        """Whether it is an answer to one of our requests, or an indication with data."""
+        try:
+            message = stun.parse_message(data)
+        except (ValueError, struct.error):
+            return False
+        if message.message_class is stun.Class.INDICATION:
+            return message.message_method is stun.Method.DATA
+        return message.message_class is not stun.Class.REQUEST and message.transaction_id in self.transactions
 
     async def channel_bind(self, channel_number: int, addr: tuple[str, int]) -> None:
         """Aioice calls this before it sends, if there is no channel, or it is time."""
