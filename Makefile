@@ -19,7 +19,7 @@ demo-open: $(BIN)/ready
 
 test: $(BIN)/ready
 	sh tests/install_packages.sh
-	$(BIN)/pytest --numprocesses=3 --dist=loadfile --cov --cov-report=term
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term
 	$(BIN)/coverage report --fail-under=100 --include='$(PURE)'
 
 conformance: $(BIN)/ready
