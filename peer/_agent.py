@@ -222,7 +222,12 @@ class Agent:
         self._generations.append(self._new_generation(username, password, controlling=last.ice_controlling))
 
     def _linger(self, generation: Generation) -> None:
-        """Close *generation* a little later: the remote side may still send to it."""
+        """Close *generation* a little later: the remote side may still send to it.
+
+        It does not answer any more. Chromium would go on with the old pair for as long as that works, whatever has been
+        nominated; so it has left when the sockets close.
+        """
+        generation.stop_checks()
         farewell = asyncio.get_running_loop().call_later(self._timing.farewell, self._dismiss, generation)
         self._lingering[generation] = farewell
         if len(self._lingering) > MAX_GENERATIONS:

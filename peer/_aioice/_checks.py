@@ -12,6 +12,7 @@ What they do otherwise than aioice's:
   timer has run out, since the remote side may reach us where we cannot reach it (RFC 8863). A side without candidates
   of its own need not wait.
 - Consent that is not answered is told at once, and consent that is lost closes nothing (see _consent.py).
+- Who controls nominates again and again: the first time may have been in vain (see _nominate_again()).
 - A remote candidate that takes TCP connections is checked from each active one of ours (RFC 6544).
 """
 
@@ -237,6 +238,7 @@ class CheckingConnection(aioice.Connection):
                 self._remote_candidates.remove(other)
             super().check_incoming(message, addr, protocol)
             self._remote_candidates += others
+            self._nominate_again(protocol, addr)
 
     def _pair_remote_candidate(self, remote_candidate: aioice.Candidate) -> None:
         # aioice has sockets that talk to everybody, and calls this again whenever there may be a new one.
@@ -316,10 +318,20 @@ class CheckingConnection(aioice.Connection):
 
     # Consent
 
+    def _nominate_again(self, socket: Socket, addr: tuple[str, int]) -> None:
+        """A check has come; if it is on our pair, and nothing else ever came there, the remote side may not use it.
+
+        Firefox answers checks before it has our description, and remembers only the first from each address: not the
+        one that nominated the pair.
+        """
+        if self.ice_controlling and self.pair is not None and self.pair.protocol is socket:
+            if self.pair.remote_addr == addr and not socket.traffic[addr].packets_received:
+                self._check_consent()
+
     def _check_consent(self) -> None:
         assert self.pair is not None
         assert self.remote_password is not None
-        request = self.build_request(self.pair, nominate=False)
+        request = self.build_request(self.pair, nominate=True)  # if we control, as Chromium does
         key = self.remote_password.encode()
         self._consent_checks.send(request, socket_of(self.pair), self.pair.remote_addr, key)
 
