@@ -12,7 +12,8 @@ at when the one before it has been dealt with; so the W3C's flag for an answer t
     a null candidate                                        -> ignore: what ends is told by candidates without a text
     a candidate                                             -> add; if that is refused:
         its text does not parse                             -> give up: no description will change that
-        its ufrag is that of an offer that was ignored      -> forget: the other side knows that it comes in vain
+        its ufrag is that of an offer that was ignored,     -> forget: the other side knows that it comes in vain
+            or of a description that was replaced since
         anything else                                       -> wait
 
 Signalling may deliver a candidate before its description. So one that is refused waits, and is added again whenever a
@@ -31,6 +32,7 @@ When a negotiation begins, something may have been missed or lost before:
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Literal
 
 from ._candidate import RTCIceCandidate
@@ -38,6 +40,7 @@ from ._description import ufrags
 
 _ROOM = 64 * 1024  # characters: several hundred candidates
 _DESCRIPTIONS = 2  # that are set while a candidate waits
+_OUTDATED = 100  # ufrags whose candidates come in vain: more than there are in the last few descriptions
 
 
 def is_ignored(type: str, *, polite: bool, making_offer: bool, signaling_state: str) -> bool:
@@ -60,13 +63,16 @@ class Waiting:
         # Those that wait, in the order in which they came, with the number of descriptions that were set meanwhile.
         self._descriptions: dict[RTCIceCandidate, int] = {}
         self._room = _ROOM  # characters for which there is room; changes with what waits
-        self._ignored: set[str] = set()  # the ufrags of the offer that was ignored last
+        self._ufrags: list[str] = []  # of the description that was set last
+        self._ignored: list[str] = []  # those of the offer that was ignored last; the last description may have them, too
+        self._outdated: deque[str] = deque(maxlen=_OUTDATED)  # those of what was set or ignored before; newest last
 
     def refused(self, candidate: RTCIceCandidate) -> list[RTCIceCandidate]:
         """The *candidate* was refused, the first time or again. Return those that are given up."""
         if candidate.candidate and candidate.protocol is None:
             return [candidate]
-        if candidate.usernameFragment in self._ignored:
+        if self._comes_in_vain(candidate.usernameFragment):
+            self.forget(candidate)
             return []
         if candidate not in self._descriptions:
             self._descriptions[candidate] = 0
@@ -87,18 +93,27 @@ class Waiting:
             del self._descriptions[candidate]
             self._room += _size(candidate)
 
-    def described(self) -> list[RTCIceCandidate]:
-        """A description was set. Return those that are to be added again; each is refused, or else to be forgotten."""
+    def described(self, sdp: str) -> list[RTCIceCandidate]:
+        """A description with this text was set.
+
+        Return the candidates that are to be added again; each is refused, or else to be forgotten.
+        """
+        self._outdated += self._ufrags
+        self._ufrags = ufrags(sdp)
         for candidate in self._descriptions:
             self._descriptions[candidate] += 1
         return list(self._descriptions)
 
     def ignored(self, sdp: str) -> None:
         """An offer with this text was ignored, and so are its candidates."""
-        self._ignored = set(ufrags(sdp))
+        self._outdated += self._ignored
+        self._ignored = ufrags(sdp)
         for candidate in list(self._descriptions):
             if candidate.usernameFragment in self._ignored:
                 self.forget(candidate)
+
+    def _comes_in_vain(self, ufrag: str | None) -> bool:
+        return ufrag in self._ignored or (ufrag in self._outdated and ufrag not in self._ufrags)
 
 
 def _size(candidate: RTCIceCandidate) -> int:

@@ -310,7 +310,7 @@ class _Negotiation:
         except DOMException as error:
             self._report(f"the {description.type} of the other side is refused", error)
             return
-        for candidate in self._waiting.described():
+        for candidate in self._waiting.described(description.sdp):
             await self._add(candidate)
 
     async def _add(self, candidate: RTCIceCandidate) -> None:
