@@ -64,7 +64,7 @@ class Waiting:
         self._descriptions: dict[RTCIceCandidate, int] = {}
         self._room = _ROOM  # characters for which there is room; changes with what waits
         self._ufrags: list[str] = []  # of the description that was set last
-        self._ignored: list[str] = []  # those of the offer that was ignored last; the last description may have them, too
+        self._ignored: list[str] = []  # those of the offer that was ignored last; they may be the same
         self._outdated: deque[str] = deque(maxlen=_OUTDATED)  # those of what was set or ignored before; newest last
 
     def refused(self, candidate: RTCIceCandidate) -> list[RTCIceCandidate]:

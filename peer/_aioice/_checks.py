@@ -324,9 +324,10 @@ class CheckingConnection(aioice.Connection):
         Firefox answers checks before it has our description, and remembers only the first from each address: not the
         one that nominated the pair.
         """
-        if self.ice_controlling and self.pair is not None and self.pair.protocol is socket:
-            if self.pair.remote_addr == addr and not socket.traffic[addr].packets_received:
-                self._check_consent()
+        pair = self.pair
+        on_our_pair = pair is not None and pair.protocol is socket and pair.remote_addr == addr
+        if self.ice_controlling and on_our_pair and not socket.traffic[addr].packets_received:
+            self._check_consent()
 
     def _check_consent(self) -> None:
         assert self.pair is not None
