@@ -21,6 +21,7 @@ from ._hiding import Names
 from ._media_stream import MediaStream, stream_ids
 from ._promise import Promise, promised, rejected, resolved
 from ._session import Session
+from ._timing import timing
 from ._transceiver import Sender, Transceiver
 from ._transports import Transports
 from ._webidl import members as _members
@@ -47,6 +48,9 @@ class RTCPeerConnection(EventTarget):
     connection is closed. Others need candidates of servers. Where there can be no mDNS, host candidates are used, but
     not announced. Whom we connect to learns the address that it gets packets from.
 
+    With *server_timeout*, which is not the W3C's either, STUN and TURN servers have so many seconds to answer, in place
+    of 5: gathering is complete no later. Raises ValueError unless it is more than 0.
+
     createOffer, createAnswer, setLocalDescription, setRemoteDescription and addIceCandidate take their turn on the
     operations chain when they are called, whether or not what they return is awaited. It can be awaited more than once,
     and a failure that nobody awaits is reported to the loop's exception handler. When the connection is closed while a
@@ -65,10 +69,19 @@ class RTCPeerConnection(EventTarget):
     onsignalingstatechange = event_handler("signalingstatechange")
     ontrack = event_handler("track")
 
-    def __init__(self, configuration: Any = None, *, hide_host_addresses: bool = False, **members: Any) -> None:
+    def __init__(
+        self,
+        configuration: Any = None,
+        *,
+        hide_host_addresses: bool = False,
+        server_timeout: float | None = None,
+        **members: Any,
+    ) -> None:
         super().__init__()
         names = Names() if hide_host_addresses else None
-        self._session = Session(_configuration(configuration, **members), names, self._fire)
+        self._session = Session(
+            _configuration(configuration, **members), names, timing(servers=server_timeout), self._fire
+        )
         # One queue for each ice_candidates() under way; None ends it.
         self._iterations: list[asyncio.Queue[RTCIceCandidate | None]] = []
 

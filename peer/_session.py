@@ -40,6 +40,7 @@ from ._negotiation import negotiation_needed
 from ._promise import Promise, resolved
 from ._states import implied_type, signaling_state
 from ._tasks import OperationsChain, TaskQueue
+from ._timing import Timing
 from ._transports import Transports
 from ._validation import check, check_restart
 
@@ -49,7 +50,9 @@ _NONE: frozenset[str] = frozenset()
 class Session:
     """The state of one connection. *fire* is called with each event, in the task it belongs to."""
 
-    def __init__(self, configuration: Configuration, names: Names | None, fire: Callable[[Event], None]) -> None:
+    def __init__(
+        self, configuration: Configuration, names: Names | None, timing: Timing, fire: Callable[[Event], None]
+    ) -> None:
         self.closed = False  # changes once, in close()
         self.signaling_state = "stable"  # changes when a description is set, and in close()
         self.chain = OperationsChain(self._chain_emptied)  # changes with every call, and when calls settle
@@ -73,6 +76,7 @@ class Session:
         self.transports = Transports(
             configuration,
             names,
+            timing,
             self._tasks,
             self._fire,
             media=lambda: self.engine.media(),

@@ -1,7 +1,7 @@
 """How long ICE takes over what, in seconds: the numbers of the RFCs.
 
-This is the one setting that tests and tools have and users have not: connections that are made inside
-``with shortened(consent_interval=0.1):`` have the numbers that are given there.
+This is the one setting that tests have and users have not, but for the time that servers have: connections that are
+made inside ``with shortened(consent_interval=0.1):`` have the numbers that are given there.
 """
 
 from __future__ import annotations
@@ -39,9 +39,13 @@ class Timing:
 _TIMING: ContextVar[Timing] = ContextVar("timing", default=Timing())  # noqa: B039 - it is immutable
 
 
-def timing() -> Timing:
-    """The numbers for a connection that is made now."""
-    return _TIMING.get()
+def timing(servers: float | None = None) -> Timing:
+    """The numbers for a connection that is made now. Raises ValueError if *servers* have no time to answer."""
+    if servers is None:
+        return _TIMING.get()
+    if not servers > 0:
+        raise ValueError(f"servers must have more than 0 s to answer, not {servers!r}")
+    return replace(_TIMING.get(), servers=servers)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from ._promise import Promise
 from ._states import connection_state, ice_connection_state
 from ._stats import transport_entries
 from ._tasks import TaskQueue
-from ._timing import timing
+from ._timing import Timing
 
 
 class Transports:
@@ -45,6 +45,7 @@ class Transports:
         self,
         configuration: Configuration,
         names: Names | None,
+        timing: Timing,
         tasks: TaskQueue,
         fire: Callable[[Event], None],
         media: Callable[[], dict[str, Media]],
@@ -59,7 +60,7 @@ class Transports:
         self.configuration = configuration  # changes with setConfiguration
         self._foundations = Foundations()
         self._names = names
-        self._timing = timing()
+        self._timing = timing
         self._pool: list[Agent] = []  # agents that gather before there is a transport for them; see fill_pool()
         # What was found on agents that no local description has yet, in order; see described_locally().
         self._early: dict[Agent, list[Callable[[], None]]] = {}

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from peers import Log, Tone, connect, negotiate, next_event, open_peers, opened, reached, send_candidates
 
-from peer import Event, RTCIceCandidate, RTCIceTransport, RTCPeerConnectionIceErrorEvent
+from peer import Event, RTCIceCandidate, RTCIceTransport, RTCPeerConnection, RTCPeerConnectionIceErrorEvent
 
 
 def ice(peer):
@@ -273,6 +273,22 @@ async def test_a_server_that_does_not_answer_is_unreachable(silent_server):
     assert "did not answer within 0.1 s" in event.errorText
     assert event.address is not None
     assert event.port > 0
+
+
+async def test_users_say_how_long_servers_may_take(silent_server):
+    peer = RTCPeerConnection({"iceServers": [{"urls": silent_server}]}, server_timeout=0.1)
+    peer.createDataChannel("chat")
+    failed = asyncio.ensure_future(next_event(peer, "icecandidateerror"))
+    await peer.setLocalDescription()
+    assert "did not answer within 0.1 s" in (await failed).errorText
+    await peer.gathering_complete()
+    await peer.close()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_servers_must_have_some_time(seconds):
+    with pytest.raises(ValueError, match="more than 0 s"):
+        RTCPeerConnection(server_timeout=seconds)
 
 
 async def test_a_server_that_refuses_is_unreachable(unused_tcp_port):

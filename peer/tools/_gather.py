@@ -21,7 +21,7 @@ from peer._configuration import configuration
 from peer._connection import RTCPeerConnection
 from peer._ctrl_c import STATUS, leave
 from peer._errors import DOMException
-from peer._timing import Timing, shortened
+from peer._timing import Timing
 
 from ._entries import Entry
 from ._lanes import kind
@@ -128,8 +128,7 @@ async def _gather(wanted: list[Any], servers: list[Asked], timeout: float, outpu
     with _cancelled_by_ctrl_c():
         try:
             for number, each in enumerate(wanted):
-                with shortened(servers=timeout):
-                    pc = pcs[peer(number)] = RTCPeerConnection(each)
+                pc = pcs[peer(number)] = RTCPeerConnection(each, server_timeout=timeout)
                 record(pc, peer(number), new.put_nowait)
                 pc.createDataChannel("gather")
                 await pc.setLocalDescription()
