@@ -90,7 +90,10 @@ async def row(situation: Situation, attempts: int) -> str:
 async def attempt(internet: Internet, situation: Situation, certificate: Path, *, raw: bool) -> Attempt:
     """Connect once."""
     configurations = dict.fromkeys("ab", situation.configuration)
-    async with internet.hosts(configurations=configurations, trust=certificate, raw=raw) as (a, b):
+    async with internet.hosts(configurations=configurations, fronted=situation.fronted, trust=certificate, raw=raw) as (
+        a,
+        b,
+    ):
         await a.tell("offer")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BOUND):

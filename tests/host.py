@@ -29,9 +29,10 @@ It talks in lines of JSON, each with two items, what and a value, over the socke
 
 When is told in ms since setLocalDescription() was called last.
 
-The argument is JSON: the "configuration", the durations of ICE in "seconds" (see peer/_timing.py), and "raw", if the
-connection is to be aiortc's own. That one is told "offer", "signal" and no more; it tells "ready", "signal",
-"connection", "selected", "open", "took" and "raised". It ends when the socket is closed.
+The argument is JSON: the "configuration"; the durations of ICE in "seconds" (see peer/_timing.py); "fronted", if it
+also takes TCP connections (fronts.py); and "raw", if the connection is to be aiortc's own. That one is told "offer",
+"signal" and no more; it tells "ready", "signal", "connection", "selected", "open", "took" and "raised". It ends when
+the socket is closed.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ import aiortc
 
 from peer import RTCPeerConnection, watch_interfaces
 from peer._timing import shortened
+from tests.fronts import listening, passive, takes_tcp
 
 ATTRIBUTES = (
     *("candidate", "sdpMid", "sdpMLineIndex", "usernameFragment", "foundation", "component", "priority", "address"),
@@ -145,8 +147,9 @@ class Host:
 class Trickling(Host):
     """One with our connection."""
 
-    def __init__(self, writer: asyncio.StreamWriter, configuration: Any) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, configuration: Any, fronted: bool) -> None:
         super().__init__(writer)
+        self._fronted = fronted
         self._peer = peer = Peer(configuration, self)
         peer.onicecandidate = self._found
         peer.onicecandidateerror = self._failed
@@ -183,6 +186,14 @@ class Trickling(Host):
         self.tell("candidate", shown and {**shown, "event": event.url, "ms": self.since()})
         if candidate:
             self.tell("signal", candidate.toJSON())
+        if candidate and self._fronted and (candidate.type, candidate.protocol) == ("host", "udp"):
+            listener = listening(candidate.address)
+            self.tell("signal", passive(*listener.getsockname()[:2]))
+            self._endless.append(self.spawn(self._take_tcp(candidate, listener)))
+
+    async def _take_tcp(self, candidate: Any, listener: socket.socket) -> None:
+        async with takes_tcp(candidate.address, candidate.port, listener):
+            await asyncio.Event().wait()
 
     def _failed(self, event: Any) -> None:
         names = ("url", "errorCode", "errorText", "address", "port")
@@ -256,7 +267,8 @@ async def main() -> None:
     options = json.loads(sys.argv[1])
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=0))
     with shortened(**options["seconds"]):
-        host = (Raw if options["raw"] else Trickling)(writer, options["configuration"])
+        configuration = options["configuration"]
+        host = Raw(writer, configuration) if options["raw"] else Trickling(writer, configuration, options["fronted"])
 
     def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         host.complain(f"{context['message']}: {context.get('exception')!r}")

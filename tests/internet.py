@@ -82,6 +82,11 @@ class Internet(Network):
             raise
         return self
 
+    def node(self, name: str) -> None:
+        super().node(name)
+        # An interface whose own address is still to be proven unique asks for nobody's: routers would lose a second.
+        self.run(name, "sysctl", "-w", "net.ipv6.conf.default.accept_dad=0")
+
     def _segment(self) -> None:
         self.node("server")
         self.ip("server", "link", "add", "public", "type", "bridge")
@@ -233,6 +238,7 @@ class Situation:
     # There is a TURN server only where it is needed: with one, whichever pair answers first is selected.
     pair: str  # the types of the candidates that a selects, its own first; "relay": one or both are
     policy: str = "all"
+    fronted: str = ""  # the side that also takes TCP connections, as a media server does
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -266,6 +272,17 @@ def _together(nat: NAT) -> Callable[[Internet], None]:
     return build
 
 
+def _to_public(*families: int) -> Callable[[Internet], None]:
+    """One in public, and one behind a firewall that drops UDP."""
+
+    def build(internet: Internet) -> None:
+        internet.behind("a", "na", NAT.EASY, firewall=Firewall.NO_UDP, families=families)
+        internet.public("b", *families)
+        internet.up("b", "lo")  # on which the front talks to its host
+
+    return build
+
+
 def _strangers(internet: Internet) -> None:
     internet.public("a", 6)
     internet.public("b", 4)
@@ -277,6 +294,8 @@ def _three_interfaces(internet: Internet) -> None:
     for number in (1, 2):
         internet.dead_end("a", number)
 
+
+TO_FRONT = "host host or prflx prflx"  # on the other side both are the front, which it has learned from checks
 
 SITUATIONS = [
     Situation("both in public", _public(4), [STUN], "host host"),
@@ -305,6 +324,10 @@ SITUATIONS = [
         [STUN, TURN_443],
         "relay",
     ),
+    *[
+        Situation(f"a firewall that drops UDP, ICE over TCP{suffix}", _to_public(*families), [], TO_FRONT, fronted="b")
+        for families, suffix in [((4,), ""), ((6,), ", IPv6 only"), ((4, 6), ", both families")]
+    ],
     Situation("three interfaces, two lead nowhere", _three_interfaces, [STUN], "srflx srflx"),
     Situation(
         "a silent STUN server beside one that answers",

@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Self
@@ -141,11 +141,14 @@ class Network:
         self,
         *,
         configurations: Mapping[str, Any] = MappingProxyType({}),
+        fronted: Collection[str] = (),
         raw: bool = False,
         trust: Path | None = None,
         **seconds: float,
     ) -> AsyncIterator[tuple[Host, Host]]:
         """Run a peer on both hosts, or *raw* aiortc's. They signal to each other whatever the links do.
+
+        The sides that are *fronted* take TCP connections, too.
 
         *configurations* has those of a and b, *trust* names the file of the only CA that they trust, and *seconds* are
         other durations of ICE.
@@ -154,7 +157,12 @@ class Network:
         with contextlib.ExitStack() as processes:
             hosts = []
             for side in SIDES:
-                options = {"seconds": seconds, "configuration": configurations.get(side), "raw": raw}
+                options = {
+                    "seconds": seconds,
+                    "configuration": configurations.get(side),
+                    "fronted": side in fronted,
+                    "raw": raw,
+                }
                 process = processes.enter_context(_process(self.inside(side), options, environment))
                 hosts.append(Host(side, process))
             a, b = hosts

@@ -12,76 +12,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+from fronts import passive, takes_tcp
 from peers import BRISK, heard, next_event, open_peers, reached
 
 from peer import RTCPeerConnection
 from peer._candidate import parse_candidate
-from peer._framing import Deframer, framed
 
 NICE = Path(__file__).with_name("nice_host.py")
-
-
-class Front(asyncio.DatagramProtocol):
-    """What stands in front of a peer and takes TCP connections for it; see takes_tcp()."""
-
-    def __init__(self, fronts: Fronts, writer: asyncio.StreamWriter) -> None:
-        self._fronts = fronts
-        self._writer = writer
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        self._writer.write(framed(data))
-        self._fronts.answered.set()
-
-
-class Fronts:
-    """The connections that were taken."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self.taken = 0
-        self.answered = asyncio.Event()  # set when the peer has sent something
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.writers: list[asyncio.StreamWriter] = []
-
-    def cut(self) -> None:
-        """End all connections."""
-        for writer in self.writers:
-            writer.transport.abort()
-
-
-@contextlib.asynccontextmanager
-async def takes_tcp(host: str, port: int) -> AsyncIterator[Fronts]:
-    """Take TCP connections at *host*, and talk UDP to the *port* of the same host for each."""
-    fronts = Fronts()
-
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        fronts.taken += 1
-        fronts.writers.append(writer)
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: Front(fronts, writer), remote_addr=(host, port), local_addr=(host, 0)
-        )
-        deframer = Deframer()
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(1 << 16):
-                for datagram in deframer.datagrams(data):
-                    transport.sendto(datagram)
-        transport.close()
-        writer.close()
-
-    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(take(reader, writer))
-        fronts.tasks.add(task)
-        task.add_done_callback(fronts.tasks.discard)
-
-    server = await asyncio.start_server(accepted, host, 0)
-    fronts.port = server.sockets[0].getsockname()[1]
-    try:
-        yield fronts
-    finally:
-        server.close()
-        fronts.cut()
-        if fronts.tasks:
-            await asyncio.wait(fronts.tasks)
 
 
 async def described(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> tuple[str, int]:
@@ -98,10 +35,6 @@ async def described(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> 
 
 def without_candidates(text: str) -> str:
     return re.sub(r"a=(candidate:|end-of-candidates).*\r\n", "", text)
-
-
-def passive(host: str, port: int) -> dict[str, object]:
-    return {"candidate": f"candidate:9 1 tcp 1518280447 {host} {port} typ host tcptype passive", "sdpMLineIndex": 0}
 
 
 async def test_active_candidates_come_after_all_of_udp_with_the_attributes_of_active_ones():

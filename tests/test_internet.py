@@ -76,7 +76,10 @@ async def test_two_hosts_meet_by_the_way_that_there_is(internet: Internet, certi
     situation.build(internet)
     with internet.server(certificate):
         configurations = dict.fromkeys("ab", situation.configuration)
-        async with internet.hosts(configurations=configurations, trust=certificate) as (a, b):
+        async with internet.hosts(configurations=configurations, fronted=situation.fronted, trust=certificate) as (
+            a,
+            b,
+        ):
             await connected(a, b)
             await select(a, b, situation.pair)
 

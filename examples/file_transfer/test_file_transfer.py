@@ -30,7 +30,7 @@ SIZE = 6_000_000  # bytes, which take seconds
 async def interrupt(example, name, how):
     """Restart ICE while the file *name* is under way, then end the server with the signal *how*; return its port."""
     await example.line(f"{name}: from byte 0 on")
-    await example.until("it", "page.querySelector('progress')?.position > 0.2")
+    await example.until("it", "page.querySelector('progress')?.position > 0")
     await example.do("it", "page.getElementById('restart').click()")
     found = await example.line(rf"{name}: 100 %|there is a new pair of candidates")
     assert found[0] == "there is a new pair of candidates"
