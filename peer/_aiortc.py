@@ -28,7 +28,7 @@ from aiortc.rtp import AnyRtcpPacket, RtcpByePacket
 from aiortc.stats import RTCTransportStats
 
 from ._agent import Agent
-from ._association import ABORT, CLOSED_BY_USER, ERROR, SHUTDOWN_COMPLETE, ended_by, unanswered
+from ._association import ABORT, CLOSED_BY_USER, ERROR, INIT, SHUTDOWN_COMPLETE, ended_by, unanswered
 from ._data_channel import RTCDataChannel, announce, begin, end, lose, tell
 from ._emitters import guard
 from ._errors import RTCError
@@ -69,7 +69,14 @@ require(
         aiortc.RTCIceGatherer: ("_connection",),
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
         aiortc.RTCRtpReceiver: ("_handle_rtcp_packet",),
-        aiortc.RTCSctpTransport: ("_receive_chunk", "_send_chunk", "_set_state", "State", "mid"),
+        aiortc.RTCSctpTransport: (
+            "_receive_chunk",
+            "_remote_verification_tag",
+            "_send_chunk",
+            "_set_state",
+            "State",
+            "mid",
+        ),
         aiortc.RTCRtpTransceiver: (
             "_codecs",
             "_get_mline_index",
@@ -162,7 +169,19 @@ class Association(aiortc.RTCSctpTransport):
     def _send_chunk(self, chunk: Any) -> Coroutine[Any, Any, None]:
         if chunk.type == ABORT:
             chunk.params.append(CLOSED_BY_USER)
-        return super()._send_chunk(chunk)
+        sent = super()._send_chunk(chunk)
+        return self._initiate(sent) if chunk.type == INIT else sent
+
+    async def _initiate(self, sent: Coroutine[Any, Any, None]) -> None:
+        """Let an INIT be *sent*, which has no verification tag (RFC 9260, section 8.5.1).
+
+        aiortc gives it that of the remote side's INIT, if that came first. So it would be repeated in vain, and nothing
+        would ever be set up where the answers to both are lost.
+        """
+        tag, self._remote_verification_tag = self._remote_verification_tag, 0
+        await sent
+        if self._remote_verification_tag == 0:
+            self._remote_verification_tag = tag
 
     def _set_state(self, state: aiortc.RTCSctpTransport.State) -> None:
         if state == self.State.CLOSED:

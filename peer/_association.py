@@ -23,7 +23,8 @@ from ._errors import RTCError
 
 Cause = tuple[int, bytes]  # its code, and information that is specific to it (RFC 9260, section 3.3.10)
 
-ABORT, ERROR, SHUTDOWN_COMPLETE = 6, 9, 14  # the types of the chunks that can end an association
+INIT = 1  # the type of the chunk that begins an association
+ABORT, ERROR, SHUTDOWN_COMPLETE = 6, 9, 14  # and those of the ones that can end it
 
 _USER_INITIATED_ABORT, _PROTOCOL_VIOLATION = 12, 13
 CLOSED_BY_USER: Cause = (_USER_INITIATED_ABORT, b"the connection was closed")

@@ -8,10 +8,11 @@ import re
 
 import aiortc
 import pytest
-from aiortc.rtcsctptransport import AbortChunk, ErrorChunk, ShutdownChunk, ShutdownCompleteChunk
+from aiortc.rtcsctptransport import AbortChunk, ErrorChunk, InitAckChunk, ShutdownChunk, ShutdownCompleteChunk
 from peers import agent, heard, logging, negotiate, open_peers, opened_by, trickle, two_channels
 
 from peer import OperationError, RTCError, RTCErrorEvent
+from peer._aiortc import Association
 
 FAILED = ["error closed", "close closed"]
 AT_ONCE = 0.0001  # seconds, until what is not answered is sent again for the first time
@@ -204,6 +205,26 @@ async def test_a_shutdown_that_is_not_completed_is_an_error():
         assert (await failed).error.sctpCauseCode is None
         await closed
         assert log == FAILED
+
+
+async def test_an_association_is_set_up_though_both_sides_lose_the_first_answer(monkeypatch):
+    losers = set()
+    send_chunk = Association._send_chunk
+
+    def lose(association, chunk):
+        if not isinstance(chunk, InitAckChunk) or association in losers:
+            return send_chunk(association, chunk)
+        losers.add(association)
+        return asyncio.sleep(0)
+
+    monkeypatch.setattr(Association, "_send_chunk", lose)
+    async with open_peers(None, None) as (offerer, answerer):
+        opened = heard(offerer.createDataChannel("chat"), "open")
+        offerer.sctp._rto = 0.1  # by then it has heard of the answerer
+        trickle(offerer, answerer)
+        await negotiate(offerer, answerer)
+        await opened
+        assert losers == {offerer.sctp, answerer.sctp}
 
 
 async def test_channels_that_were_never_open_fail_when_nobody_answers():
