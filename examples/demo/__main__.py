@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import functools
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from peer import testing
 from peer.testing import PROGRAMS, find_browser
 from peer.tools import as_html, as_line, as_svg, now
 
@@ -24,6 +26,7 @@ from .timeline import Missing, Timeline
 
 PYTHON, PAGE, SECOND = "Python", "page", "Python 2"
 PINGS = 8
+SCRIPT = Path(testing.__file__).with_name("checks.js")  # what the page tells of checks, as recorded pages do
 
 
 def main() -> int:
@@ -74,12 +77,12 @@ async def until_signal(options: argparse.Namespace) -> int:
 
 @contextlib.asynccontextmanager
 async def serve() -> AsyncIterator[tuple[str, asyncio.Queue[Socket]]]:
-    """Serve the page at a free port; give its address, and a queue of those who opened it."""
+    """Serve the page and its script at a free port; give its address, and a queue of those who opened it."""
     visitors: asyncio.Queue[Socket] = asyncio.Queue()
     over = asyncio.Event()
 
-    async def page(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(Path(__file__).with_name("page.html"), headers={"Cache-Control": "no-store"})
+    async def file(path: Path, request: web.Request) -> web.FileResponse:
+        return web.FileResponse(path, headers={"Cache-Control": "no-store"})
 
     async def signalling(request: web.Request) -> web.WebSocketResponse:
         # Uncompressed, aiohttp writes messages in the order of the calls; a compressed one may take a while in a
@@ -91,7 +94,8 @@ async def serve() -> AsyncIterator[tuple[str, asyncio.Queue[Socket]]]:
         return socket
 
     app = web.Application()
-    app.router.add_get("/", page)
+    app.router.add_get("/", functools.partial(file, Path(__file__).with_name("page.html")))
+    app.router.add_get("/checks.js", functools.partial(file, SCRIPT))
     app.router.add_get("/ws", signalling)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

@@ -233,9 +233,10 @@ async def test_its_page_shows_the_timeline_and_draws_it(
 ) -> None:
     async with open_page() as page:
         with started(Demo(directory, "--open", "--timeout", "0")) as demo:
-            address = await asyncio.to_thread(demo.wait_for_line, "^Open ")
+            host = (await asyncio.to_thread(demo.wait_for_line, "^Open ")).split("/")[2]
             html = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-            shown = await page.evaluate(SHOW, html.replace("${location.host}", address.split("/")[2]))
+            html = html.replace("checks.js", f"http://{host}/checks.js").replace("${location.host}", host)
+            shown = await page.evaluate(SHOW, html)
             demo.process.send_signal(signal.SIGINT)
             output, _ = await asyncio.to_thread(demo.finish)
     assert {line.strip() for line in shown["lines"].splitlines()} <= {line.strip() for line in output.splitlines()}

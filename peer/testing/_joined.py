@@ -15,8 +15,9 @@ from peer.tools import Entry, now, record
 
 from ._browser import Page, PageError
 
-_NEGOTIATE = Path(__file__).with_name("negotiate.js").read_text(encoding="utf-8")
-_RECORD = Path(__file__).with_name("record.js").read_text(encoding="utf-8")
+_NEGOTIATE, _CHECKS, _RECORD = (
+    Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("negotiate", "checks", "record")
+)
 _LOOKS = 5  # at the clock of a page
 
 
@@ -109,7 +110,7 @@ async def _recorded_page(page: Page, name: str, to: Callable[[Entry], object]) -
             note(await entries.get())
 
     entries = page.queue("recording")
-    await page.evaluate(_RECORD)
+    await page.evaluate(_CHECKS + _RECORD)
     listening = asyncio.create_task(listen())
     try:
         yield
