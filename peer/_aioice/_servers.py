@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from socket import SO_RCVBUF, SOL_SOCKET
@@ -28,7 +27,7 @@ from peer._facts import UNREACHABLE
 from peer._unreachable import sentence
 from peer._upstream import require
 
-from ._sockets import RECEIVE_BUFFER, Socket
+from ._sockets import RECEIVE_BUFFER, Socket, parsed
 
 # Not underscored, but not among the names that aioice lists either.
 _UNLISTED = {
@@ -41,7 +40,6 @@ _UNLISTED = {
         "TransactionError",
         "TransactionFailed",
         "TransactionTimeout",
-        "parse_message",
     ),
     turn: (
         "DEFAULT_ALLOCATION_LIFETIME",
@@ -209,9 +207,8 @@ class _TurnClient(turn.TurnClientMixin):
 
     def _is_heeded(self, data: bytes) -> bool:
         """Whether it is an answer to one of our requests, or an indication with data."""
-        try:
-            message = stun.parse_message(data)
-        except (ValueError, struct.error):
+        message = parsed(data)
+        if message is None:
             return False
         if message.message_class is stun.Class.INDICATION:
             return message.message_method is stun.Method.DATA

@@ -95,9 +95,8 @@ class Socket(ice.StunProtocol):
 
     def _message_received(self, data: bytes, addr: tuple[str, int], unknown: list[int]) -> bool:
         """Heed a STUN message with these *unknown* attributes; returns whether it was heeded, or answered."""
-        try:
-            message = stun.parse_message(data)
-        except (ValueError, struct.error):
+        message = parsed(data)
+        if message is None:
             return False
         logger.debug("%s %s < %s %s", self.generation, self, addr, message)
         if message.message_class is stun.Class.REQUEST:
@@ -164,6 +163,14 @@ class Socket(ice.StunProtocol):
         for asked in self.transactions.values():
             if isinstance(asked, _Transaction) and asked.question.address == addr:
                 asked.hurry()
+
+
+def parsed(data: bytes) -> stun.Message | None:
+    """The STUN message that *data* is; None if aioice cannot read it."""
+    try:
+        return stun.parse_message(data)
+    except (ValueError, struct.error):
+        return None
 
 
 class _Question(NamedTuple):
