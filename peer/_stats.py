@@ -104,33 +104,12 @@ def transport_entries(
     pairs: list[RTCStats] = []
     selected = None
     for check in checked:
-        pair, traffic = pair_of(check), check.traffic
+        pair = pair_of(check)
         local, remote = candidate_id("local-candidate", pair.local), candidate_id("remote-candidate", pair.remote)
-        id = f"{transport.id}_pair_{_digest(local, remote)}"
-        entry = IceCandidatePairStats(
-            timestamp=transport.timestamp,
-            type="candidate-pair",
-            id=id,
-            transportId=transport.id,
-            localCandidateId=local,
-            remoteCandidateId=remote,
-            state=check.state,
-            nominated=check.nominated,
-            packetsSent=traffic.packets_sent,
-            packetsReceived=traffic.packets_received,
-            bytesSent=traffic.bytes_sent,
-            bytesReceived=traffic.bytes_received,
-            totalRoundTripTime=traffic.round_trips,
-            currentRoundTripTime=traffic.last_round_trip,
-            requestsReceived=traffic.requests_received,
-            responsesSent=traffic.requests_received,
-            responsesReceived=traffic.responses_received,
-            requestsSent=traffic.requests_sent,
-            consentRequestsSent=traffic.consent_requests_sent,
-        )
+        entry = _pair(transport, local, remote, check)
         pairs.append(entry)
         if pair == slots.selected_pair:
-            selected = id
+            selected = entry.id
     whole = TransportStats(
         **{f.name: getattr(transport, f.name) for f in dataclasses.fields(RTCTransportStats)} | {"iceRole": slots.role},
         iceState=slots.state,
@@ -166,4 +145,29 @@ def _candidate(transport: RTCTransportStats, kind: str, id: str, candidate: RTCI
         relatedPort=candidate.relatedPort,
         usernameFragment=candidate.usernameFragment,
         tcpType=candidate.tcpType,
+    )
+
+
+def _pair(transport: RTCTransportStats, local: str, remote: str, check: CheckedPair) -> IceCandidatePairStats:
+    traffic = check.traffic
+    return IceCandidatePairStats(
+        timestamp=transport.timestamp,
+        type="candidate-pair",
+        id=f"{transport.id}_pair_{_digest(local, remote)}",
+        transportId=transport.id,
+        localCandidateId=local,
+        remoteCandidateId=remote,
+        state=check.state,
+        nominated=check.nominated,
+        packetsSent=traffic.packets_sent,
+        packetsReceived=traffic.packets_received,
+        bytesSent=traffic.bytes_sent,
+        bytesReceived=traffic.bytes_received,
+        totalRoundTripTime=traffic.round_trips,
+        currentRoundTripTime=traffic.last_round_trip,
+        requestsReceived=traffic.requests_received,
+        responsesSent=traffic.requests_received,
+        responsesReceived=traffic.responses_received,
+        requestsSent=traffic.requests_sent,
+        consentRequestsSent=traffic.consent_requests_sent,
     )
