@@ -85,19 +85,20 @@ def _seconds(text: str) -> float:
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     policy = "relay" if options.relay_only else "all"
     try:
-        servers = [ice_server(word) for word in options.server]
+        given = [ice_server(word) for word in options.server]
         # Those behind the first one have TURN servers only, and the others' candidates are known.
         wanted = [
             {"iceServers": its, "iceTransportPolicy": "relay" if number else policy}
-            for number, its in enumerate(connections(servers))
+            for number, its in enumerate(connections(given))
         ]
         for each in wanted:
             configuration(each)
     except (DOMException, ValueError) as error:
         parser.error(f"argument --server: {error}")
-    output = _Json() if options.json else _Table(asked(servers))
+    servers = asked(given)
+    output = _Json() if options.json else _Table(servers)
     try:
-        return asyncio.run(_gather(wanted, asked(servers), options.timeout, output))
+        return asyncio.run(_gather(wanted, servers, options.timeout, output))
     except asyncio.CancelledError:
         return STATUS
 
