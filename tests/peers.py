@@ -71,6 +71,11 @@ async def answering(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> 
     await answerer.setLocalDescription()
 
 
+def without_candidates(description: dict[str, str]) -> dict[str, str]:
+    """A *description*, as JSON, without candidates, and without a word that there are no more."""
+    return description | {"sdp": re.sub(r"a=(candidate|end-of-candidates).*\r\n", "", description["sdp"])}
+
+
 async def reached(peer: RTCPeerConnection, attribute: str, value: str) -> None:
     """Wait for the event after which *attribute* is *value*."""
     changed = asyncio.Event()

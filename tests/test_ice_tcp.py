@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fronts import passive, takes_tcp
-from peers import BRISK, heard, next_event, open_peers, reached
+from peers import BRISK, heard, next_event, open_peers, reached, without_candidates
 
 from peer import RTCPeerConnection
 from peer._candidate import parse_candidate
@@ -24,17 +24,13 @@ NICE = Path(__file__).with_name("nice_host.py")
 async def described(offerer: RTCPeerConnection, answerer: RTCPeerConnection) -> tuple[str, int]:
     """Offer and answer, and tell neither of any candidate; returns the address of one of the answerer's."""
     await offerer.setLocalDescription()
-    await answerer.setRemoteDescription({"type": "offer", "sdp": without_candidates(offerer.localDescription.sdp)})
+    await answerer.setRemoteDescription(without_candidates(offerer.localDescription.toJSON()))
     await answerer.setLocalDescription()
     await answerer.gathering_complete()
-    text = answerer.localDescription.sdp
-    await offerer.setRemoteDescription({"type": "answer", "sdp": without_candidates(text)})
-    host, port = re.search(r"a=candidate:\S+ 1 udp \d+ ([\d.]+) (\d+) typ host", text).groups()
+    answer = answerer.localDescription.toJSON()
+    await offerer.setRemoteDescription(without_candidates(answer))
+    host, port = re.search(r"a=candidate:\S+ 1 udp \d+ ([\d.]+) (\d+) typ host", answer["sdp"]).groups()
     return host, int(port)
-
-
-def without_candidates(text: str) -> str:
-    return re.sub(r"a=(candidate:|end-of-candidates).*\r\n", "", text)
 
 
 async def test_active_candidates_come_after_all_of_udp_with_the_attributes_of_active_ones():
@@ -222,7 +218,8 @@ async def test_libnice_takes_our_connections_and_our_datagrams(nice_python):
             their_ufrag, their_password = await nice.until("credentials")
             await nice.until("gathered")
             nice.check(ufrag, password, ours)
-            answer = without_candidates(text).replace("a=setup:actpass", "a=setup:passive")
+            answer = without_candidates(peer.localDescription.toJSON())["sdp"]
+            answer = answer.replace("a=setup:actpass", "a=setup:passive")
             answer = answer.replace(ufrag, their_ufrag).replace(password, their_password)
             connected = asyncio.ensure_future(reached(peer, "iceConnectionState", "connected"))
             await peer.setRemoteDescription({"type": "answer", "sdp": answer})

@@ -11,7 +11,7 @@ import re
 from ipaddress import ip_address
 
 import pytest
-from peers import Log, Tone, heard, logging, next_event, open_peers
+from peers import Log, Tone, heard, logging, next_event, open_peers, without_candidates
 
 from peer import RTCDataChannelEvent
 from peer._connection import transports_of
@@ -199,10 +199,6 @@ async def negotiated(page, *, page_offers):
             answer = await page.evaluate(ANSWER, without_candidates(peer.localDescription.toJSON()))
             await peer.setRemoteDescription(without_candidates(answer))
             yield peer, found
-
-
-def without_candidates(description):
-    return description | {"sdp": re.sub(r"a=(candidate|end-of-candidates).*\r\n", "", description["sdp"])}
 
 
 def selected(peer):
