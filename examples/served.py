@@ -93,6 +93,14 @@ def starting(name, *arguments, inside=()):
     return started(*_command(name, *arguments, inside=inside), cwd=TOP)
 
 
+async def refusal(name, *arguments):
+    """What an example says when it cannot use these *arguments*. It ends with the status that argparse has for that."""
+    async with starting(name, *arguments) as process:
+        _, complaints = await process.communicate()
+    assert process.returncode == 2
+    return complaints.decode()
+
+
 def _command(name, *arguments, inside):
     return *inside, sys.executable, "-W", "error", "-m", f"examples.{name}", *arguments
 

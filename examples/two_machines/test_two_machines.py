@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from examples.served import Served, running, starting
+from examples.served import Served, refusal, running, starting
 
 
 async def call(url, *arguments, inside=()):
@@ -67,10 +67,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("arguments", FAILURES)
 async def test_what_it_cannot_use_is_told_in_a_sentence(arguments):
-    async with starting("two_machines", *arguments.split()) as process:
-        _, complaints = await process.communicate()
-    assert process.returncode == 2
-    assert complaints.decode().endswith(f"{FAILURES[arguments]}\n")
+    assert (await refusal("two_machines", *arguments.split())).endswith(f"{FAILURES[arguments]}\n")
 
 
 async def test_nobody_listens():
