@@ -20,6 +20,7 @@ function watchChecks(pc, note) {
     for (const { id, type, state: found, localCandidateId, remoteCandidateId } of report.values()) {
       const state = found === "inprogress" ? "in-progress" : found; // so Firefox spells it
       if (type !== "candidate-pair" || !CHECKED.has(state) || told.get(id) === state) continue;
+      if (state === "in-progress" && told.has(id)) continue; // Chromium checks pairs again and again
       told.set(id, state);
       const [local, remote] = [localCandidateId, remoteCandidateId].map((end) => reported(report.get(end)));
       note("candidatepair", { state, local, remote });
