@@ -1,8 +1,8 @@
 """Multicast DNS (RFC 6762): looks up the names of remote candidates, and answers for ours.
 
-An event loop has at most one socket for it, which is there while somebody uses it: while a name is looked up, or is to
-be answered for. Where there can be none, for the host has no multicast or somebody else keeps the port to himself, no
-name is found, and that is logged. _dns.py knows the messages.
+An event loop has at most one socket for each family, IPv4 and IPv6, which is there while somebody uses it: while a name
+is looked up, or is to be answered for. All is sent by both. Where there can be none, for the host has no multicast or
+somebody else keeps the port to himself, no name is found, and that is logged. _dns.py knows the messages.
 
 A name is asked for three times, since what is multicast may be lost, and the wait doubles each time. Whoever wants the
 same name meanwhile gets the same answer. Answers that nobody waits for have no effect, whatever they say.
@@ -15,16 +15,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import weakref
-from typing import Any, cast
 
 from ._dns import answer, question, read
+from ._multicast import GroupSocket
 from ._promise import Promise
 
 logger = logging.getLogger(__name__)
 
-GROUP = "224.0.0.251"
+GROUP, GROUP6 = "224.0.0.251", "ff02::fb"
 PORT = 5353
 QUERIES = 3  # for a name
 
@@ -91,19 +90,18 @@ class _Lookup:
         self.found: Promise[str | None] = Promise(name)
 
 
-class _Link(asyncio.DatagramProtocol):
-    """The socket of one event loop. Who has opened it must leave it, or release it."""
+class _Link:
+    """The sockets of one event loop. Who has opened it must leave it, or release it."""
 
     def __init__(self) -> None:
         self._users = 0  # those that have not left it
-        self._opening: asyncio.Task[Any] | None = None  # set when the first one begins to use it
-        self._transport: asyncio.DatagramTransport | None = None  # set when it is open
-        self._closed: Promise[None] = Promise("mDNS")  # resolved when it is closed again
+        self._opening: asyncio.Task[None] | None = None  # set when the first one begins to use it
+        self._sockets: list[GroupSocket] = []  # grows while it is opened
         self._lookups: dict[str, _Lookup] = {}  # by name
         self._addresses: dict[str, list[str]] = {}  # by name: once for each who answers for it
 
     async def open(self) -> None:
-        """Use it, and open the socket, unless it is open. Raises OSError."""
+        """Use it, and open its sockets, unless they are open. Raises OSError if there can be none."""
         self._users += 1
         if self._opening is None:
             loop = asyncio.get_running_loop()
@@ -115,7 +113,18 @@ class _Link(asyncio.DatagramProtocol):
             raise
 
     async def _open(self) -> None:
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=_socket())
+        obstacle = None
+        for group in (GROUP, GROUP6):
+            try:
+                each = GroupSocket(group, PORT, self._received)
+            except OSError as error:
+                obstacle = error
+            else:
+                self._sockets.append(each)
+                await each.open()
+        if not self._sockets:
+            assert obstacle is not None
+            raise obstacle
 
     async def leave(self) -> None:
         """Use it no more; returns when it is closed, if nobody else uses it."""
@@ -132,27 +141,15 @@ class _Link(asyncio.DatagramProtocol):
                 lookup.timer.cancel()
             assert self._opening is not None
             self._opening.cancel()
-            if self._transport is not None:
-                self._transport.close()
+            for each in self._sockets:
+                each.close()
 
     async def closed(self) -> None:
-        """Return when the socket is closed, if nobody uses it any more."""
+        """Return when the sockets are closed, if nobody uses it any more."""
         if not self._users and self._opening is not None:
             await asyncio.wait([self._opening])
-            if self._transport is not None:
-                await self._closed
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asyncio calls this when the socket is open."""
-        self._transport = cast(asyncio.DatagramTransport, transport)  # asyncio's own class is none
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Asyncio calls this when the socket is closed."""
-        self._closed.resolve(None)
-
-    def error_received(self, exc: Exception) -> None:
-        """Asyncio calls this when a datagram could not be sent: the network may be gone, and come back."""
-        logger.info("mDNS: %s", exc)
+            for each in self._sockets:
+                await each.closed
 
     # Looking up
 
@@ -187,11 +184,10 @@ class _Link(asyncio.DatagramProtocol):
         if not self._addresses[name]:
             del self._addresses[name]
 
-    # The socket
+    # The sockets
 
-    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        """Asyncio calls this with each datagram: from anybody."""
-        if addr[1] != PORT:
+    def _received(self, data: bytes, port: int) -> None:
+        if port != PORT:
             return
         message = read(data)
         for name in message.asked:
@@ -205,9 +201,8 @@ class _Link(asyncio.DatagramProtocol):
                 lookup.found.resolve(address)
 
     def _send(self, data: bytes) -> None:
-        assert self._transport is not None
-        if not self._transport.is_closing():
-            self._transport.sendto(data, (GROUP, PORT))
+        for each in self._sockets:
+            each.send(data)
 
 
 _links: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Link] = weakref.WeakKeyDictionary()
@@ -216,19 +211,3 @@ _links: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Link] = weakref.We
 def _link() -> _Link:
     """The one of this loop that is used, or a new one."""
     return _links.setdefault(asyncio.get_running_loop(), _Link())
-
-
-def _socket() -> socket.socket:
-    """A socket of the group. It has a wildcard address: only some systems send from one that has the group's."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if hasattr(socket, "SO_REUSEPORT"):
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)  # RFC 6762, section 11
-        made.bind(("", PORT))
-        made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP) + socket.inet_aton("0"))
-    except OSError:
-        made.close()
-        raise
-    return made

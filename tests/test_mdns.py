@@ -29,7 +29,8 @@ from peer import RTCPeerConnection, _mdns
 from peer._aioice import MAX_PAIRS, host_addresses
 from peer._connection import transports_of
 from peer._dns import answer, is_name, question, read
-from peer._mdns import GROUP, Answering, resolve
+from peer._mdns import GROUP, GROUP6, Answering, resolve
+from peer._multicast import GroupSocket
 
 BOGUS = "deadbeef-0000-4000-8000-000000000000.local"
 NAME = "11111111-2222-4333-8444-555555555555.local"
@@ -52,26 +53,26 @@ def no_multicast(request, monkeypatch, port):
     """The host has no multicast, or another program keeps the port to itself."""
     if request.param == "no group":
         monkeypatch.setattr(_mdns, "GROUP", "192.0.2.77")
+        monkeypatch.setattr(_mdns, "GROUP6", "2001:db8::77")
         yield
     else:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as greedy:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as greedy:  # which is for both families
             greedy.bind(("", port))
             yield
 
 
-class Neighbour(asyncio.DatagramProtocol):
-    """Another host of the group: hears all that is sent, and answers what it is told to."""
+class Neighbour:
+    """Another host of the *group*: hears all that is sent, and answers what it is told to."""
 
-    def __init__(self):
+    def __init__(self, group):
         self.asked: list[str] = []  # the names, once for each message
         self.told: list[tuple[str, str]] = []
         self.answers: dict[str, bytes] = {}  # by name: what to send when it is asked for
         self._heard = asyncio.Event()
+        self.socket = GroupSocket(group, _mdns.PORT, self._received)
+        self.send = self.socket.send
 
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def datagram_received(self, data, addr):
+    def _received(self, data, port):
         message = read(data)
         self.asked += message.asked
         self.told += message.told
@@ -80,9 +81,6 @@ class Neighbour(asyncio.DatagramProtocol):
                 self.send(self.answers[name])
         self._heard.set()
 
-    def send(self, data):
-        self.transport.sendto(data, (GROUP, _mdns.PORT))
-
     async def hears(self, condition):
         while not condition():
             self._heard.clear()
@@ -90,14 +88,14 @@ class Neighbour(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def neighbour():
-    loop = asyncio.get_running_loop()
-    transport, protocol = await loop.create_datagram_endpoint(Neighbour, sock=_mdns._socket())
+async def neighbour(group=GROUP):
+    other = Neighbour(group)
+    await other.socket.open()
     try:
-        yield protocol
+        yield other
     finally:
-        transport.close()
-        await asyncio.sleep(0)
+        other.socket.close()
+        await other.socket.closed
 
 
 def line(number, host, port=5000):
@@ -107,8 +105,9 @@ def line(number, host, port=5000):
 # Names of others
 
 
-async def test_both_families_are_asked_for():
-    async with neighbour() as other:
+@pytest.mark.parametrize("group", [GROUP, GROUP6], ids=["IPv4", "IPv6"])
+async def test_both_families_are_asked_for_over_both(group):
+    async with neighbour(group) as other:
         for address in ("192.0.2.9", "fd00::9"):
             other.answers[NAME] = answer(NAME, address)
             assert await resolve(NAME, FOR_EVER) == address
@@ -165,10 +164,10 @@ async def test_who_gives_up_while_the_socket_opens_ends_it_for_nobody_else():
 
 
 async def test_a_network_that_is_gone_is_logged(caplog, monkeypatch):
-    caplog.set_level("INFO", "peer._mdns")
+    caplog.set_level("INFO", "peer._multicast")
     monkeypatch.setattr(_mdns, "question", lambda name: [bytes(70_000)])  # what cannot be sent
     assert await resolve(NAME, AT_ONCE) is None
-    assert "mDNS: " in caplog.text
+    assert "multicast: " in caplog.text
 
 
 def noise(chance):
@@ -306,6 +305,17 @@ def shown(text):
 
 def announced(peer):
     return [candidate for candidate in transports_of(peer).gathering.announced if candidate.candidate]
+
+
+@pytest.mark.parametrize("group", [GROUP, GROUP6], ids=["IPv4", "IPv6"])
+async def test_a_name_is_told_by_the_way_it_was_asked_for(group):
+    async with neighbour(group) as other:
+        ours = Answering()
+        await ours.add(NAME, "192.0.2.2")
+        assert ours.can
+        other.send(question(NAME)[0])
+        await other.hears(lambda: other.told == [(NAME, "192.0.2.2")])
+        await ours.end()
 
 
 async def test_names_stand_for_our_addresses_while_the_connection_lives():
