@@ -51,6 +51,31 @@ async def test_active_candidates_come_after_all_of_udp_with_the_attributes_of_ac
     assert priorities == sorted(set(priorities), reverse=True)
 
 
+ACTIVE = r"""
+    const pc = new RTCPeerConnection();
+    pc.createDataChannel("chat");
+    const found = [];
+    const complete = new Promise((resolve) => {
+        pc.onicecandidate = ({candidate}) => candidate === null ? resolve() : found.push(candidate);
+    });
+    await pc.setLocalDescription();
+    await complete;
+    pc.close();
+    const active = found.filter(({tcpType}) => tcpType === "active");
+    const bare = (address) => address.replace(/[\[\]]/g, "");  // Chromium puts IPv6 addresses into brackets
+    return active.map((c) => [bare(c.address), c.port, c.type, c.protocol, c.component, c.relatedAddress, c.relatedPort]);
+"""
+
+
+async def test_active_candidates_are_those_of_browsers(page):
+    async with open_peers(None) as (peer,):
+        peer.createDataChannel("chat")
+        await peer.setLocalDescription()
+        active = [candidate async for candidate in peer.ice_candidates() if candidate.tcpType == "active"]
+    ours = [[c.address, c.port, c.type, c.protocol, c.component, c.relatedAddress, c.relatedPort] for c in active]
+    assert sorted(ours) == sorted(await page.evaluate(ACTIVE))
+
+
 async def test_who_only_wants_to_be_relayed_has_none_and_connects_to_nobody():
     async with open_peers({"iceTransportPolicy": "relay"}, None) as (offerer, answerer):
         offerer.createDataChannel("chat")
