@@ -74,43 +74,46 @@ class Gatherer:
     def _offer_tcp(self, address: str, rank: int) -> None:
         # Its port is known when it connects; until then it is 9 (RFC 6544, section 4.5).
         foundation = self._foundations.of("host", address, "tcp")
-        candidate = aioice.Candidate(
-            foundation, 1, "tcp", priority("host", tcp_preference(rank), "tcp"), address, 9, "host"
+        preference = priority("host", tcp_preference(rank), "tcp")
+        self._generation.publish(
+            aioice.Candidate(foundation, 1, "tcp", preference, address, 9, "host", tcptype="active")
         )
-        candidate.tcptype = "active"
-        self._generation.publish(candidate)
 
     async def _ask(self, number: int) -> None:
         """Ask a server for candidates, and tell the observer if it yields none."""
         server = self._servers[number]
-        addresses: list[_Query] = [
-            (partial(self._ask_stun, server, socket, base, self._preference(rank, number)), [(base.host, base.port)])
-            for socket, base, rank in self._hosts
-        ]
-        places: list[tuple[str, int]] = []
-        relays: list[_Query] = [(partial(self._ask_turn, server, local_preference(number), places.append), places)]
-        if server.scheme == "stun":
-            queries, others = addresses, []
-        elif server.relay_protocol == "udp" and not self._asks_stun:
-            queries, others = relays, addresses  # a TURN server knows them, too; that it does not tell is no failure
-        else:
-            queries, others = relays, []
+        queries = self._stun_queries(number) if server.scheme == "stun" else [self._turn_query(number)]
+        # A TURN server knows how it sees us, too. That it does not tell is no failure.
+        tells_address = server.relay_protocol == "udp" and not self._asks_stun
+        others = self._stun_queries(number) if tells_address else []
         outcomes = await asyncio.gather(
             *[self._bounded(server.url, query, places) for query, places in [*queries, *others]]
         )
         outcomes = outcomes[: len(queries)]
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures and len(failures) == len(outcomes):
-            # What a server has answered says more than that it did not, and that more than that it was not asked.
-            failures.sort(key=lambda failure: (failure.code == UNREACHABLE, failure.place is None))
-            code, text, place = failures[0]
-            hosts = [] if self._generation.hides_hosts else [host.host for _, host, _ in self._hosts]
-            known = place is not None and place[0] in hosts
-            error = ServerError(server.url, code, text, *(place if place is not None and known else ()))
-            self._generation.observer.server_failed(self._generation, error)
+            self._generation.observer.server_failed(self._generation, self._error(server.url, failures))
 
-    def _preference(self, rank: int, number: int) -> int:
-        return local_preference(rank, len(self._servers), number)
+    def _error(self, url: str, failures: list[_Failure]) -> ServerError:
+        """The error that tells of all these *failures* of one server."""
+        # What a server has answered says more than that it did not, and that more than that it was not asked.
+        code, text, place = min(failures, key=lambda failure: (failure.code == UNREACHABLE, failure.place is None))
+        hosts = [] if self._generation.hides_hosts else [host.host for _, host, _ in self._hosts]
+        return ServerError(url, code, text, *(place if place is not None and place[0] in hosts else ()))
+
+    def _stun_queries(self, number: int) -> list[_Query]:
+        server, count = self._servers[number], len(self._servers)
+        return [
+            (
+                partial(self._ask_stun, server, socket, base, local_preference(rank, count, number)),
+                [(base.host, base.port)],
+            )
+            for socket, base, rank in self._hosts
+        ]
+
+    def _turn_query(self, number: int) -> _Query:
+        places: list[tuple[str, int]] = []
+        return partial(self._ask_turn, self._servers[number], local_preference(number), places.append), places
 
     async def _bounded(
         self, url: str, query: Callable[[], Coroutine[Any, Any, None]], places: list[tuple[str, int]]
