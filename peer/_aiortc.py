@@ -23,6 +23,7 @@ from weakref import ref
 import aiortc
 from aiortc import sdp
 from aiortc.codecs import CODECS
+from aiortc.rtcdtlstransport import SRTP_PROFILES
 from aiortc.rtcpeerconnection import filter_preferred_codecs, find_common_codecs
 from aiortc.rtp import AnyRtcpPacket, RtcpByePacket
 from aiortc.stats import RTCTransportStats
@@ -64,6 +65,7 @@ require(
             "_RTCPeerConnection__transceivers",
             "_RTCPeerConnection__updateConnectionState",
         ),
+        aiortc.RTCCertificate: ("_create_ssl_context",),
         aiortc.RTCDataChannel: ("_setId", "_setReadyState"),
         aiortc.RTCDtlsTransport: ("_get_stats",),
         aiortc.RTCIceGatherer: ("_connection",),
@@ -244,9 +246,8 @@ class Engine(aiortc.RTCPeerConnection):
         if certificates:
             self._RTCPeerConnection__certificates = list(certificates[:1])  # aiortc takes one
         else:
-            for made in self._RTCPeerConnection__certificates:  # what each description says takes a while
-                known = made.getFingerprints()
-                made.getFingerprints = lambda known=known: known  # type: ignore[method-assign, misc]
+            for made in self._RTCPeerConnection__certificates:
+                _prepare(made)
         self._make_agent = make_agent
         self._tasks = tasks
         self._channel_opened = channel_opened
@@ -819,6 +820,13 @@ def _understands(media: sdp.MediaDescription, preferred: list[aiortc.RTCRtpCodec
 
 def _transport(carrier: Carrier) -> aiortc.RTCDtlsTransport:
     return carrier.transport if isinstance(carrier, aiortc.RTCSctpTransport) else carrier.receiver.transport
+
+
+def _prepare(certificate: aiortc.RTCCertificate) -> None:
+    """Have ready what takes a while: what each description says of it, and what each handshake begins with."""
+    fingerprints, context = certificate.getFingerprints(), certificate._create_ssl_context(SRTP_PROFILES)
+    certificate.getFingerprints = lambda: fingerprints  # type: ignore[method-assign]
+    certificate._create_ssl_context = lambda srtp_profiles: context  # type: ignore[method-assign]
 
 
 async def _stop(transport: aiortc.RTCDtlsTransport) -> None:
