@@ -2,8 +2,8 @@
 
 All are published as they are found (RFC 8838, section 9): the host's in about a millisecond, those of STUN and TURN
 servers when they answer. Each of the host's addresses can also make TCP connections (RFC 6544). All servers are asked
-at once, STUN servers from every address of a family that they have, and have a bounded time to answer. One from which
-nothing was learned is told to the observer, once.
+at once, and have a bounded time to answer: STUN servers from every address of a family that they have, TURN servers by
+one way after the other until they answer. One from which nothing was learned is told to the observer, once.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from asyncio.staggered import staggered_race
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import aioice
 
-from ._aioice import Generation, Socket, failure, host_addresses, reflexive_address
+from ._aioice import Generation, Socket, Way, failure, host_addresses, reflexive_address
 from ._configuration import IceServer
 from ._facts import UNREACHABLE, ServerError
 from ._lookup import look_up
@@ -26,6 +27,8 @@ from ._timing import Timing
 
 logger = logging.getLogger(__name__)
 
+
+STAGGER = 0.25  # seconds until a server is asked by one more way (RFC 8305, section 5)
 
 _Query = tuple[Callable[[], Coroutine[Any, Any, None]], list[tuple[str, int]]]  # and from where it was asked; grows
 
@@ -48,13 +51,15 @@ class Gatherer:
         self._servers = servers
         self._foundations = foundations  # those of the whole connection
         self._timing = timing
+        self._addresses: Sequence[str] = ()  # those of this host; set when it begins
         self._hosts: list[tuple[Socket, aioice.Candidate, int]] = []  # host candidates and their rank; grows
         self._asks_stun = any(server.scheme == "stun" for server in servers)
 
     async def run(self) -> None:
         """Gather. The generation is told of each candidate, and of the end; its observer of servers that fail."""
+        self._addresses = ranked(host_addresses())
         if not self._generation.relay_only:
-            for rank, address in enumerate(ranked(host_addresses())):
+            for rank, address in enumerate(self._addresses):
                 await self._bind(address, rank)
             for _, base, rank in self._hosts:
                 self._offer_tcp(base.host, rank)
@@ -152,11 +157,36 @@ class Gatherer:
         )
 
     async def _ask_turn(self, server: IceServer, preference: int, asking: Callable[[tuple[str, int]], None]) -> None:
-        addresses = await look_up(server.host)
-        socket, candidate = await self._generation.allocate(server, addresses, asking)
-        candidate.foundation = self._foundations.of("relay", candidate.host, server.relay_protocol, addresses[0])
+        async def ask(way: Way) -> tuple[Way, tuple[Socket, aioice.Candidate] | Exception]:
+            try:
+                return way, await self._generation.allocate(server, way, asking)
+            except Exception as error:
+                if failure(error, self._timing.servers)[0] == UNREACHABLE:
+                    raise
+                return way, error  # it has answered, and will not answer otherwise by another way
+
+        ways = self._ways(await look_up(server.host))
+        first, _, errors = await staggered_race([partial(ask, way) for way in ways], STAGGER)
+        if first is None:
+            raise next(error for error in errors if error is not None)
+        way, outcome = first
+        if isinstance(outcome, Exception):
+            raise outcome
+        socket, candidate = outcome
+        candidate.foundation = self._foundations.of("relay", candidate.host, server.relay_protocol, way.address)
         candidate.priority = priority("relay", preference)
         self._generation.publish(candidate, socket, server.url, server.relay_protocol)
+
+    def _ways(self, addresses: Sequence[str]) -> list[Way]:
+        """The ways to a server that has these *addresses*, the best first.
+
+        Routes may lead nowhere where several interfaces are up, and so may the address that a name has in one family.
+        """
+        ways = [Way(None, address) for address in addresses]
+        for address in addresses:
+            ours = [each for each in self._addresses if (":" in each) == (":" in address)]
+            ways += [Way(each, address) for each in ours if len(ours) > 1]
+        return ways
 
     @staticmethod
     def _candidate(type: str, host: str, port: int, preference: int, foundation: str) -> aioice.Candidate:

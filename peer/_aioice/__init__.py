@@ -12,7 +12,7 @@ and lists the private names that it uses:
 """
 
 from ._generation import Generation
-from ._servers import failure, reflexive_address
+from ._servers import Way, failure, reflexive_address
 from ._sockets import MAX_CANDIDATES, MAX_PAIRS, Socket, host_addresses
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "MAX_PAIRS",
     "Generation",
     "Socket",
+    "Way",
     "failure",
     "host_addresses",
     "reflexive_address",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any
 
@@ -32,7 +32,7 @@ from peer._upstream import require
 
 from ._checks import CheckingConnection
 from ._pairs import candidate_of, read, seen_candidate, text_of, traffic_of
-from ._servers import allocate, own_transport, return_allocations
+from ._servers import Way, allocate, own_transport, return_allocations
 from ._sockets import MAX_PAIRS, RECEIVE_BUFFER, Socket
 
 logger = logging.getLogger(__name__)
@@ -136,15 +136,15 @@ class Generation(CheckingConnection):
         return protocol, *transport.get_extra_info("sockname")[:2]
 
     async def allocate(
-        self, server: IceServer, addresses: Sequence[str], asking: Callable[[tuple[str, int]], None]
+        self, server: IceServer, way: Way, asking: Callable[[tuple[str, int]], None]
     ) -> tuple[Socket, aioice.Candidate]:
-        """Allocate a relayed address at the TURN server that has these *addresses*; over TCP, each is tried.
+        """Allocate a relayed address at a TURN server, by this *way*.
 
         *asking* is called with our address and port before the server is asked from there. The candidate has no
         foundation and no priority yet.
         """
         socket = Socket(self)
-        return socket, await allocate(socket, server, addresses, asking, hide=self.relay_only)
+        return socket, await allocate(socket, server, way, asking, hide=self.relay_only)
 
     def publish(
         self,

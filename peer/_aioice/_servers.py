@@ -11,12 +11,10 @@ What it does otherwise than aioice's:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable
 from socket import SO_RCVBUF, SOL_SOCKET
-from typing import Any
+from typing import Any, NamedTuple
 
 import aioice
 from aioice import ice, stun, turn
@@ -70,6 +68,13 @@ REBIND_SECONDS = 240  # a channel lasts 600 s, the permission that comes with it
 COOKIE = stun.COOKIE.to_bytes(4, "big")  # in each STUN message (RFC 8489, section 5)
 
 
+class Way(NamedTuple):
+    """A way to a server."""
+
+    local: str | None  # the address of ours to ask from; None if the routes of this host decide
+    address: str  # the server's
+
+
 class Unfit(stun.TransactionError):
     """What a server says, or that it ends the connection, shows that it is none of the kind that was asked."""
 
@@ -105,12 +110,12 @@ def failure(error: Exception, seconds: float) -> tuple[int, str]:
 
 
 async def allocate(
-    socket: Socket, server: IceServer, addresses: Sequence[str], asking: Callable[[tuple[str, int]], None], hide: bool
+    socket: Socket, server: IceServer, way: Way, asking: Callable[[tuple[str, int]], None], hide: bool
 ) -> aioice.Candidate:
     """Allocate a relayed address for *socket*; see Generation.allocate(). *hide* where nobody may know our address."""
     if server.scheme == "turns" and server.transport == "udp":
         raise NotSupportedError("TURN over DTLS is not supported: the server is not asked")
-    relay = await _connected(server, addresses, socket, asking)
+    relay = await _connected(server, way, socket, asking)
     host, port = relay.get_extra_info("sockname")
     # The related address must not tell what the policy hides (RFC 9429, section 3.5.3; RFC 8839, section 5.1).
     nowhere = "::" if ":" in host else "0.0.0.0"
@@ -145,44 +150,33 @@ async def return_allocations(sockets: Iterable[ice.StunProtocol], seconds: float
 
 
 async def _connected(
-    server: IceServer, addresses: Sequence[str], socket: Socket, asking: Callable[[tuple[str, int]], None]
+    server: IceServer, way: Way, socket: Socket, asking: Callable[[tuple[str, int]], None]
 ) -> turn.TurnTransport:
-    """Aioice's transport for *socket*, with an address at the TURN server that has these *addresses*."""
-    place = addresses[0], server.port
+    """Aioice's transport for *socket*, with an address at the TURN server."""
+    place = way.address, server.port
+    local = None if way.local is None else (way.local, 0)
     kind = _TurnOverTcp if server.transport == "tcp" else _TurnOverUdp
     client = kind(place, server.username, server.credential, turn.DEFAULT_ALLOCATION_LIFETIME, REBIND_SECONDS)
     client.socket = socket
-    way: asyncio.BaseTransport
+    loop = asyncio.get_running_loop()
+    inner: asyncio.BaseTransport
     if isinstance(client, _TurnOverTcp):
-        way = await _stream(client, server, addresses)
+        tls = server.scheme == "turns"
+        name = server.host if tls else None  # a certificate is for a name
+        inner, _ = await loop.create_connection(
+            lambda: client, *place, local_addr=local, ssl=tls or None, server_hostname=name
+        )
     else:
-        way, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: client, remote_addr=place)
-        way.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)
+        inner, _ = await loop.create_datagram_endpoint(lambda: client, remote_addr=place, local_addr=local)
+        inner.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER)
     transport = turn.TurnTransport(client)
-    asking(way.get_extra_info("sockname")[:2])
+    asking(inner.get_extra_info("sockname")[:2])
     try:
         await transport._connect(socket)
     except BaseException:
-        way.close()
+        inner.close()
         raise
     return transport
-
-
-async def _stream(client: _TurnOverTcp, server: IceServer, addresses: Sequence[str]) -> asyncio.BaseTransport:
-    """A connection to the first of the *addresses* that takes one."""
-    loop, tls = asyncio.get_running_loop(), server.scheme == "turns"
-    *others, last = addresses
-    connect = partial(
-        loop.create_connection,
-        lambda: client,
-        port=server.port,
-        ssl=tls or None,
-        server_hostname=server.host if tls else None,  # a certificate is for a name
-    )
-    for address in others:
-        with contextlib.suppress(OSError):
-            return (await connect(host=address))[0]
-    return (await connect(host=last))[0]
 
 
 class _TurnClient(turn.TurnClientMixin):
