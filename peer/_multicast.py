@@ -1,6 +1,6 @@
 """Sockets of multicast groups.
 
-One of IPv4 is on the interface that the routes of this host lead to; one of IPv6 is another group on each interface.
+A group is another one on each interface, so all is sent on each; but for those of loopback, where nobody else is.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import contextlib
 import logging
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, cast
 
 from ._promise import Promise
@@ -27,7 +27,16 @@ class GroupSocket(asyncio.DatagramProtocol):
 
     def __init__(self, group: str, port: int, received: Callable[[bytes, int], None]) -> None:
         self.closed: Promise[None] = Promise(group)  # resolved at its end
-        self._socket, self._destinations = (_joined6 if ":" in group else _joined)(group, port)
+        self._socket = socket.socket(socket.AF_INET6 if ":" in group else socket.AF_INET, socket.SOCK_DGRAM)
+        self._group = group, port
+        try:
+            _bind(self._socket, port)
+            self._interfaces = (_joined6 if ":" in group else _joined)(self._socket, group)
+            if not self._interfaces:
+                raise OSError(f"no interface has the group {group}")
+        except OSError:
+            self._socket.close()
+            raise
         self._received = received
         self._transport: asyncio.DatagramTransport | None = None  # set by open()
 
@@ -44,8 +53,9 @@ class GroupSocket(asyncio.DatagramProtocol):
         """Send to all on the link."""
         assert self._transport is not None
         if not self._transport.is_closing():
-            for destination in self._destinations:
-                self._transport.sendto(data, destination)
+            for interface in self._interfaces:
+                self._socket.setsockopt(*interface)
+                self._transport.sendto(data, self._group)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio calls this when the socket is open."""
@@ -64,45 +74,41 @@ class GroupSocket(asyncio.DatagramProtocol):
         self._received(data, addr[1])
 
 
-_Joined = tuple[socket.socket, list[tuple[Any, ...]]]  # and where to send to
-
-
-def _joined(group: str, port: int) -> _Joined:
-    with _closed_on_error(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as made:
-        made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)  # RFC 6762, section 11
-        _bind(made, port)
-        made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + socket.inet_aton("0"))
-    return made, [(group, port)]
-
-
-def _joined6(group: str, port: int) -> _Joined:
-    destinations: list[tuple[Any, ...]] = []
-    with _closed_on_error(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as made:
-        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
-        _bind(made, port)
-        address = socket.inet_pton(socket.AF_INET6, group)
-        for index, _ in socket.if_nameindex():
-            with contextlib.suppress(OSError):  # an interface without IPv6, or without multicast
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, address + struct.pack("@I", index))
-                destinations.append((group, port, 0, index))
-        if not destinations:
-            raise OSError(f"no interface has the group {group}")
-    return made, destinations
-
-
 def _bind(made: socket.socket, port: int) -> None:
     """Share the port. The address is the wildcard's: only some systems send from one that has the group's."""
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "SO_REUSEPORT"):
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if made.family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     made.bind(("", port))
 
 
-@contextlib.contextmanager
-def _closed_on_error(made: socket.socket) -> Iterator[socket.socket]:
-    try:
-        yield made
-    except OSError:
-        made.close()
-        raise
+_Option = tuple[int, int, bytes | int]  # of a socket: its level, name and value
+
+
+def _joined(made: socket.socket, group: str) -> list[_Option]:
+    """Join the group wherever that is possible; returns what to set to send there."""
+    made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)  # RFC 6762, section 11
+    options: list[_Option] = []
+    address = socket.inet_aton(group)
+    for index in _indices():
+        with contextlib.suppress(OSError):  # no multicast, or no IPv4
+            made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, struct.pack("@4s4xi", address, index))
+            options.append((socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("@8xi", index)))
+    return options
+
+
+def _joined6(made: socket.socket, group: str) -> list[_Option]:
+    made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+    options: list[_Option] = []
+    address = socket.inet_pton(socket.AF_INET6, group)
+    for index in _indices():
+        with contextlib.suppress(OSError):  # no multicast, or no IPv6
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, struct.pack("@16sI", address, index))
+            options.append((socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index))
+    return options
+
+
+def _indices() -> list[int]:
+    return [index for index, name in socket.if_nameindex() if not name.startswith("lo")]

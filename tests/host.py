@@ -30,9 +30,9 @@ It talks in lines of JSON, each with two items, what and a value, over the socke
 When is told in ms since setLocalDescription() was called last.
 
 The argument is JSON: the "configuration"; the durations of ICE in "seconds" (see peer/_timing.py); "fronted", if it
-also takes TCP connections (fronts.py); and "raw", if the connection is to be aiortc's own. That one is told "offer",
-"signal" and no more; it tells "ready", "signal", "connection", "selected", "open", "took" and "raised". It ends when
-the socket is closed.
+also takes TCP connections (fronts.py); "hidden", if it hides its addresses; and "raw", if the connection is to be
+aiortc's own. That one is told "offer", "signal" and no more; it tells "ready", "signal", "connection", "selected",
+"open", "took" and "raised". It ends when the socket is closed.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ ATTRIBUTES = (
 class Peer(RTCPeerConnection):
     """A connection that tells when ICE is restarted."""
 
-    def __init__(self, configuration: Any, host: Trickling) -> None:
-        super().__init__(configuration)
+    def __init__(self, configuration: Any, host: Trickling, hidden: bool) -> None:
+        super().__init__(configuration, hide_host_addresses=hidden)
         self._host = host
 
     def restartIce(self) -> None:
@@ -147,10 +147,10 @@ class Host:
 class Trickling(Host):
     """One with our connection."""
 
-    def __init__(self, writer: asyncio.StreamWriter, configuration: Any, fronted: bool) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, configuration: Any, fronted: bool, hidden: bool) -> None:
         super().__init__(writer)
         self._fronted = fronted
-        self._peer = peer = Peer(configuration, self)
+        self._peer = peer = Peer(configuration, self, hidden)
         peer.onicecandidate = self._found
         peer.onicecandidateerror = self._failed
         peer.onicegatheringstatechange = lambda event: self.tell("gathering", peer.iceGatheringState)
@@ -267,8 +267,8 @@ async def main() -> None:
     options = json.loads(sys.argv[1])
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=0))
     with shortened(**options["seconds"]):
-        configuration = options["configuration"]
-        host = Raw(writer, configuration) if options["raw"] else Trickling(writer, configuration, options["fronted"])
+        configuration, fronted, hidden = options["configuration"], options["fronted"], options["hidden"]
+        host = Raw(writer, configuration) if options["raw"] else Trickling(writer, configuration, fronted, hidden)
 
     def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         host.complain(f"{context['message']}: {context.get('exception')!r}")

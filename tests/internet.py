@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -152,6 +153,25 @@ class Internet(Network):
         table = str(100 + number)
         self.ip(side, "route", "add", "default", "via", gateway, "dev", link, "table", table)
         self.ip(side, "rule", "add", "from", address, "table", table)
+
+    def lose_default_route(self, side: str) -> None:
+        """Let a host behind a router reach the world from the address of its own there only; see :meth:`dead_end`."""
+        number = NUMBERS[side]
+        self.ip(side, "route", "add", "default", "via", f"10.0.{number}.1", "dev", "lan", "table", "50")
+        self.ip(side, "rule", "add", "from", f"10.0.{number}.2", "table", "50")
+        self.ip(side, "route", "replace", "default", "via", "172.16.1.1", "dev", "dead-1")
+
+    @contextlib.contextmanager
+    def names(self, side: str, **addresses: Sequence[str]) -> Iterator[None]:
+        """Let processes that are started on a host know the *addresses* of names, in which "_" stands for "."."""
+        directory = Path("/etc/netns", self._namespaces[side])  # which ip shows them in place of /etc
+        directory.mkdir(parents=True)
+        lines = [f"{each} {name.replace('_', '.')}\n" for name, all_ in addresses.items() for each in all_]
+        (directory / "hosts").write_text("".join(lines))
+        try:
+            yield
+        finally:
+            shutil.rmtree(directory)
 
     @contextlib.contextmanager
     def server(self, certificate: Path | None = None) -> Iterator[None]:

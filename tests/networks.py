@@ -142,13 +142,14 @@ class Network:
         *,
         configurations: Mapping[str, Any] = MappingProxyType({}),
         fronted: Collection[str] = (),
+        hidden: bool = False,
         raw: bool = False,
         trust: Path | None = None,
         **seconds: float,
     ) -> AsyncIterator[tuple[Host, Host]]:
         """Run a peer on both hosts, or *raw* aiortc's. They signal to each other whatever the links do.
 
-        The sides that are *fronted* take TCP connections, too.
+        The sides that are *fronted* take TCP connections, too. If *hidden*, both hide their addresses.
 
         *configurations* has those of a and b, *trust* names the file of the only CA that they trust, and *seconds* are
         other durations of ICE.
@@ -161,6 +162,7 @@ class Network:
                     "seconds": seconds,
                     "configuration": configurations.get(side),
                     "fronted": side in fronted,
+                    "hidden": hidden,
                     "raw": raw,
                 }
                 process = processes.enter_context(_process(self.inside(side), options, environment))

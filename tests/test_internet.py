@@ -176,6 +176,31 @@ async def test_each_server_that_fails_is_told_once_and_the_others_are_used(inter
         assert last < host.log.index(("gathering", "complete"))
 
 
+@pytest.mark.parametrize("server", [TURN_UDP, TURN_TCP], ids=["UDP", "TCP"])
+async def test_a_relay_is_found_though_the_default_route_leads_nowhere(internet: Internet, server: dict[str, str]):
+    internet.behind("a", "na", NAT.SYMMETRIC)
+    internet.behind("b", "nb", NAT.SYMMETRIC)
+    internet.dead_end("a", 1)
+    internet.lose_default_route("a")
+    with internet.server():
+        configurations = {"a": {"iceServers": [server]}, "b": {"iceServers": [STUN]}}
+        async with internet.hosts(configurations=configurations, servers=3600) as (a, b):
+            await connected(a, b)
+            await select(a, b, "relay")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_relay_is_found_though_the_first_address_of_its_name_is_dead(internet: Internet, transport: str):
+    internet.behind("a", "na", NAT.SYMMETRIC)
+    internet.behind("b", "nb", NAT.SYMMETRIC)
+    server = {**USER, "urls": f"turn:turn.example?transport={transport}"}
+    with internet.server(), internet.names("a", turn_example=[SILENT, SERVER]):
+        configurations = {"a": {"iceServers": [server]}, "b": {"iceServers": [STUN]}}
+        async with internet.hosts(configurations=configurations, servers=3600) as (a, b):
+            await connected(a, b)
+            await select(a, b, "relay")
+
+
 async def test_gathering_waits_for_the_slowest_answer_and_no_longer(internet: Internet):
     internet.behind("a", "na", NAT.EASY)
     internet.behind("b", "nb", NAT.EASY)
@@ -198,6 +223,7 @@ async def test_relay_only_sends_to_nobody_but_the_relay(internet: Internet, cert
     internet.count("a", "relayed", "output", f"ip daddr {SERVER}")
     internet.count("a", "direct", "output", f"ip daddr != {SERVER}", "meta nfproto ipv6")
     internet.count("b", "direct", "input", "ip saddr 203.0.113.21", "ip6 saddr 2001:db8::21")
+    internet.count("a", "datagrams", "output", "meta l4proto udp")
     internet.count("b", "relayed", "input", f"ip saddr {SERVER}")
     only = {"iceServers": [STUN, server], "iceTransportPolicy": "relay"}
     with internet.server(certificate):
@@ -216,6 +242,7 @@ async def test_relay_only_sends_to_nobody_but_the_relay(internet: Internet, cert
     assert internet.counted("a", "relayed") > 0
     assert internet.counted("b", "relayed") > 0
     assert internet.counted("a", "direct") == internet.counted("b", "direct") == 0
+    assert (internet.counted("a", "datagrams") == 0) == (server is not TURN_UDP)
 
 
 @contextmanager

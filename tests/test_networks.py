@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from networks import NAMESPACES, ROOT, Host, Network
+from networks import NAMESPACES, ROOT, SIDES, Host, Network
 
 # Two seconds of ICE's own time become a tenth. None is shorter than what a busy machine may take for nothing.
 BRISK = {"consent_interval": 0.2, "consent_answer": 0.1}
@@ -263,6 +263,20 @@ async def test_one_side_roams_and_the_other_keeps_its_address(network: Network):
         await a.tell("restart")
         await selected(a, b, "192.168.7.1", "10.0.1.2")
         await assert_all_heard(a, b)
+
+
+@pytest.mark.parametrize("subnet", ["10.0.1.{}/24", "fd00:1::{}/64"], ids=["IPv4", "IPv6"])
+async def test_names_are_found_on_a_link_that_no_route_leads_to(network: Network, subnet: str):
+    if ":" not in subnet:
+        for side in SIDES:
+            network.run(side, "sysctl", "-w", "net.ipv6.conf.all.disable_ipv6=1")
+    network.link("one", subnet)
+    network.link("other")
+    async with network.hosts(hidden=True) as (a, b):
+        await a.tell("offer")
+        await asyncio.gather(a.tells("open"), b.tells("open"))
+        addresses = {candidate["address"] for candidate in a.of("candidate") if candidate and candidate["address"]}
+        assert all(address.endswith(".local") for address in addresses)
 
 
 async def test_a_lossy_link_connects_and_restarts(network: Network):

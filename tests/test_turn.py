@@ -321,6 +321,65 @@ async def test_strangers_at_a_relay_have_no_effect_and_cost_no_channel(turn):
         assert (await discarded(peer) - before, client.channel_to_peer, log.entries) == (sent, channels, [])
 
 
+def indication(**attributes):
+    message = stun.Message(stun.Method.DATA, stun.Class.INDICATION)
+    message.attributes.update({name.replace("_", "-"): value for name, value in attributes.items()})
+    return bytes(message)
+
+
+STRANGER = ("203.0.113.77", 5)
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        indication(XOR_PEER_ADDRESS=STRANGER, DATA=b"\x16abc"),
+        indication(XOR_PEER_ADDRESS=STRANGER),
+        indication(DATA=b"\x16abc"),
+        indication(),
+        b"\x4f\x00\x00\x04abcd",
+    ],
+    ids=["of a stranger", "without data", "of nobody", "empty", "of no channel"],
+)
+async def test_what_comes_from_a_turn_server_in_vain_is_counted(turn, datagram):
+    async with passage(turn) as (way, server), open_peers(over_relay(server), None) as (peer, other):
+        echoing(other)
+        channel = await connect(peer, other)
+        await way.all_answered()
+        before = await discarded(peer)
+        way.inject += [datagram] * 10
+        await echo(channel)
+        assert await discarded(peer) == before + 10
+
+
+async def test_an_answer_that_a_turn_server_has_not_signed_is_counted_and_the_right_one_is_heard(turn):
+    async with passage(turn) as (way, server), open_peers(over_relay(server), None) as (peer, other):
+        echoing(other)
+        channel = await connect(peer, other)
+        await way.all_answered()
+        (socket,) = agent(peer).newest._protocols
+        client = socket.transport._TurnTransport__inner_protocol
+        send_stun = client.send_stun
+
+        def forge(message, address):
+            forged = [stun.Message(message.message_method, kind, message.transaction_id) for kind in ANSWERS]
+            forged[0].add_message_integrity(b"wrong")
+            forged[1].attributes["ERROR-CODE"] = (437, "mismatch")
+            way.inject += [bytes(each) for each in forged]
+            send_stun(message, address)
+
+        client.send_stun = forge
+        before = await discarded(peer)
+        client.channel_refresh_at[next(iter(client.channel_to_peer))] = 0
+        await echo(channel)
+        await way.all_answered()
+        assert way.inject == []
+        assert await discarded(peer) == before + len(ANSWERS)
+
+
+ANSWERS = (stun.Class.RESPONSE, stun.Class.ERROR)
+
+
 async def test_a_turn_server_that_sends_nonsense_is_not_heard(turn):
     def message(type, *lengths):
         body = b"".join(struct.pack("!HH", type, n) + bytes(n + -n % 4) for n in lengths)

@@ -276,7 +276,7 @@ class Generation(CheckingConnection):
             await asyncio.wait(self._work)
         if self._answering is not None:
             await self._answering.end()
-        await return_allocations(self._protocols, self.timing.servers)
+        await return_allocations(self._protocols, min(self.timing.servers, Timing.servers))
         await self.close()
 
     def abort(self) -> None:

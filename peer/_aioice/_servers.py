@@ -57,6 +57,8 @@ require(
             "channel_refresh_at",
             "channel_to_peer",
             "datagram_received",
+            "integrity_key",
+            "peer_to_channel",
             "transactions",
         ),
         turn.TurnClientTcpProtocol: ("connection_lost", "data_received", "receiver", "request"),
@@ -97,7 +99,7 @@ def failure(error: Exception, seconds: float) -> tuple[int, str]:
     """
     match error:
         case stun.TransactionFailed(response=stun.Message(attributes={"ERROR-CODE": (int(code), str(text))})):
-            return code, text
+            return code, text.rstrip("\0")  # with which some servers fill it up
         case stun.TransactionFailed():
             return UNREACHABLE, "the server has refused, and has not told why"
         case TimeoutError() | stun.TransactionTimeout():
@@ -200,13 +202,19 @@ class _TurnClient(turn.TurnClientMixin):
         return channel in self.channel_to_peer and 4 <= 4 + length <= len(data)
 
     def _is_heeded(self, data: bytes) -> bool:
-        """Whether it is an answer to one of our requests, or an indication with data."""
+        """Whether it is an answer to one of our requests, or data of somebody who has a permission."""
         message = parsed(data)
         if message is None:
             return False
         if message.message_class is stun.Class.INDICATION:
-            return message.message_method is stun.Method.DATA
-        return message.message_class is not stun.Class.REQUEST and message.transaction_id in self.transactions
+            host, _ = message.attributes.get("XOR-PEER-ADDRESS", (None, 0))
+            permitted = any(host == known for known, _ in self.peer_to_channel)
+            return message.message_method is stun.Method.DATA and "DATA" in message.attributes and permitted
+        if message.message_class is stun.Class.REQUEST or message.transaction_id not in self.transactions:
+            return False
+        # The first request is not signed; an error may tell what is needed to sign one (RFC 8489, section 9.2.5).
+        key = self.integrity_key
+        return key is None or message.error_code in (401, 438) or message.check_message_integrity(key)
 
     async def channel_bind(self, channel_number: int, addr: tuple[str, int]) -> None:
         """Aioice calls this before it sends, if there is no channel, or it is time."""
