@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from asyncio.staggered import staggered_race
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -157,13 +158,19 @@ class Gatherer:
         )
 
     async def _ask_turn(self, server: IceServer, preference: int, asking: Callable[[tuple[str, int]], None]) -> None:
+        reached: dict[str, Exception] = {}  # by the server's address: why it cannot be used, though it was reached
+
         async def ask(way: Way) -> tuple[Way, tuple[Socket, aioice.Candidate] | Exception]:
+            if way.address in reached:
+                raise reached[way.address]
             try:
                 return way, await self._generation.allocate(server, way, asking)
             except Exception as error:
-                if failure(error, self._timing.servers)[0] == UNREACHABLE:
-                    raise
-                return way, error  # it has answered, and will not answer otherwise by another way
+                if failure(error, self._timing.servers)[0] != UNREACHABLE:
+                    return way, error  # it has answered, and will not answer otherwise by another way
+                if not isinstance(error, OSError) or isinstance(error, ConnectionError | ssl.SSLError):
+                    reached[way.address] = error
+                raise
 
         ways = self._ways(await look_up(server.host))
         first, _, errors = await staggered_race([partial(ask, way) for way in ways], STAGGER)

@@ -352,17 +352,18 @@ async def test_either_side_restarts_ice_and_what_flows_goes_on(page, restarter):
         assert await page.evaluate("return state.pc.connectionState") == "connected"
 
 
-async def test_a_page_that_gets_our_answer_after_our_checks_leaves_the_old_pair(browser, page):
+async def test_a_page_that_gets_our_answer_after_our_checks_is_heard(browser, page):
     """Firefox answers checks that come before the answer, but forgets that one of them nominated the pair.
 
-    Chromium takes the role of the one that controls when it offers a restart. It stays with a pair that works.
+    Chromium takes the role of the one that controls when it offers a restart, and may stay with a pair that works.
     """
     async with open_peers(None, farewell=600, consent_interval=600, consent_expires=1200) as (peer,):
         signaling, channel, _ = await connect(peer, page, page_offers=False, audio=False)
         await exchange(channel)
         await signaling.complete()
         ice = peer.sctp.transport.iceTransport
-        selected = asyncio.ensure_future(next_event(ice, "selectedcandidatepairchange"))
+        if we_control := browser.name == "firefox":
+            selected = asyncio.ensure_future(next_event(ice, "selectedcandidatepairchange"))
         offer = await page.evaluate(f"""
             state.pc.restartIce();
             {OFFER.partition("return")[0]}
@@ -372,11 +373,11 @@ async def test_a_page_that_gets_our_answer_after_our_checks_leaves_the_old_pair(
         """)
         await peer.setRemoteDescription(offer)
         await peer.setLocalDescription()
-        if browser.name == "firefox":
+        if we_control:
             await selected
         await page.evaluate("await state.pc.setRemoteDescription(args[0])", peer.localDescription.toJSON())
-        await selected
-        while not await packets_received(peer):
+        await exchange(channel)
+        while we_control and not await packets_received(peer):
             await exchange(channel)
 
 
