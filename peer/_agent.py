@@ -9,8 +9,11 @@ aiortc is told two things that are not quite so:
 
 - It starts a transport only when it has a local candidate, so as long as there is none it is shown one: the address
   0.0.0.0 and the port 9, which in a description mean "no address yet" (RFC 8840, section 4.1).
-- Its gathering ends at once, and connect() returns when a pair is nominated and raises only when the agent is closed:
+- Its gathering ends at once, and connect() returns when a pair works and raises only when the agent is closed:
   whether ICE has failed is for the connection to say, and does not end DTLS (webrtc-pc 5.6.2, "failed").
+
+So DTLS begins while the pair that works is being nominated. Who is not ready for what comes before may drop it (Firefox
+does); so what was sent before is sent again after the nomination, unless something has come back.
 
 aiortc calls connect() as soon as it has applied a remote description; checks begin with :meth:`Agent.begin_checks`,
 when the connection has shown its users that both descriptions are set.
@@ -83,6 +86,8 @@ class Agent:
         # The one that is sent over, if there is one, up to the newest one.
         self._generations = [self._new_generation(local_username, local_password, controlling=False)]
         self._selected: Generation | None = None  # the one that is sent over; changes when a newer one has a pair
+        self._working: Generation | None = None  # the one that is sent over before one is selected; None from then on
+        self._unheard: list[bytes] = []  # datagrams that were sent before, if nothing has come since
         self._negotiated: Generation | None = None  # the one that checks; changes when a negotiation is complete
         self._heard = True  # whether the remote side answers on the selected pair
         # Those older than the selected one: they still receive, until their time is up. The first one is the oldest.
@@ -90,7 +95,7 @@ class Agent:
         self._leaving: dict[asyncio.Task[None], Generation] = {}  # those that are being closed
         self._datagrams: list[bytes] = []  # those that wait for recv()
         self._receivers: list[asyncio.Future[None]] = []  # those who wait in recv() for the next one; emptied with it
-        self._connected: Promise[None] = Promise("connect")  # resolved when the first pair is nominated, or on closing
+        self._connected: Promise[None] = Promise("connect")  # resolved when the first pair works, or on closing
         self._closed: Promise[None] = Promise("get_event")  # resolved on closing
         self._closing: asyncio.Task[None] | None = None  # set on closing; done when the sockets are closed
 
@@ -238,6 +243,8 @@ class Agent:
         self._close_generation(generation)
 
     def _close_generation(self, generation: Generation) -> None:
+        if generation is self._working:
+            self._working = None
         self._observer.generation_ended(self, generation.local_username)
         self._observer.generation_closed(self, generation.local_username, generation.remote_username)
         task = asyncio.get_running_loop().create_task(generation.shut_down())
@@ -283,7 +290,7 @@ class Agent:
         """Do nothing: descriptions reach aiortc without candidates."""
 
     async def connect(self) -> None:
-        """Return when a pair is nominated. Raises ConnectionError when closed."""
+        """Return when a pair works. Raises ConnectionError when closed."""
         await self._connected
         if self._closed.done():
             raise ConnectionError("the ICE agent was closed")
@@ -305,6 +312,10 @@ class Agent:
         if self._selected is not None:
             # Lost consent is to DTLS a network that loses packets, until another pair is nominated.
             self._selected.transmit(data)
+        elif self._working is not None:
+            if len(self._unheard) < MAX_DATAGRAMS:
+                self._unheard.append(data)
+            self._working.transmit(data)
 
     async def get_event(self) -> aioice.ConnectionClosed:
         """Return when the agent is closed."""
@@ -320,6 +331,7 @@ class Agent:
             for generation in list(self._lingering):
                 self._dismiss(generation)
             self._wake_receivers()
+            self._unheard.clear()
             self._closing = asyncio.get_running_loop().create_task(self._shut_down())
         await asyncio.shield(self._closing)
 
@@ -356,6 +368,12 @@ class Agent:
         """See Observer."""
         self._derive_state()
 
+    def works(self, generation: Generation) -> None:
+        """See Observer."""
+        if self._selected is None and not self._closed.done():
+            self._working = generation
+            self._connected.resolve(None)
+
     def selected(self, generation: Generation) -> None:
         """See Observer."""
         # It may still nominate while it lingers, or while the ones before it are closed.
@@ -363,6 +381,9 @@ class Agent:
             return
         older = self._generations[: self._generations.index(generation)]
         self._selected, self._heard = generation, True
+        self._working = None
+        if self._unheard:
+            asyncio.get_running_loop().call_later(self._timing.pace, self._repeat)
         del self._generations[: len(older)]
         for each in older:
             self._linger(each)
@@ -392,12 +413,21 @@ class Agent:
             self.datagrams_discarded += 1
             return
         self._datagrams.append(data)
+        if self._unheard:
+            self._unheard.clear()
         if self._receivers:
             self._wake_receivers()
 
     def datagram_discarded(self) -> None:
         """See Observer."""
         self.datagrams_discarded += 1
+
+    def _repeat(self) -> None:
+        """Send again what was sent before a pair was nominated, unless something has come back."""
+        unheard, self._unheard = self._unheard, []
+        for data in unheard:
+            if self._selected is not None:
+                self._selected.transmit(data)
 
     def _wake_receivers(self) -> None:
         for arrival in self._receivers:

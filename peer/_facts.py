@@ -102,6 +102,9 @@ class Observer(Protocol[G]):
     def checking(self, generation: G) -> None:
         """Checks have begun: there is a remote candidate."""
 
+    def works(self, generation: G) -> None:
+        """A pair was found to work, and none is nominated yet: datagrams can be sent."""
+
     def selected(self, generation: G) -> None:
         """A pair was nominated; the first one, or another one."""
 

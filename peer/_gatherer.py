@@ -58,6 +58,8 @@ class Gatherer:
 
     async def run(self) -> None:
         """Gather. The generation is told of each candidate, and of the end; its observer of servers that fail."""
+        # Who awaits setLocalDescription() goes on first: the other side can read the description while we gather.
+        await asyncio.sleep(0)
         self._addresses = ranked(host_addresses())
         if not self._generation.relay_only:
             for rank, address in enumerate(self._addresses):

@@ -4,8 +4,9 @@ What they do otherwise than aioice's:
 
 - Checks run while gathering goes on. New candidates of either side form pairs with all that are known.
 - One pair is nominated, after it was found to work; both sides send on the same one.
-- A check of the remote side triggers one of ours at once, also where one is under way: it may have been dropped by a
-  NAT that is open now (RFC 8445, section 7.3.1.4).
+- A check of the remote side triggers one of ours at once. Where one is under way it is sent again soon: it may have
+  been dropped by a NAT that is open now (RFC 8445, section 7.3.1.4).
+- Datagrams are sent and received while the first pair is being nominated; see note_valid().
 - Success is an event. Checks are paced by a timer of 5 ms (RFC 8445, section 14.2) that runs only while there is
   something to check, where aioice looks every 20 ms.
 - Failure is declared when both sides have ended their candidates and all pairs have failed, and not before the PAC
@@ -108,6 +109,7 @@ class CheckingConnection(aioice.Connection):
         "_lookups",
         "_silent",
         "_timers",
+        "_valid",
         "checking",
         "gathered",
         "observer",
@@ -142,6 +144,8 @@ class CheckingConnection(aioice.Connection):
         self._lookups: set[asyncio.Task[None]] = set()  # those of names of remote candidates; see wait_for()
         self._active: list[aioice.Candidate] = []  # our active TCP candidates; grows
         self.pair: ice.CandidatePair | None = None  # the one that was nominated last
+        # Where a check was answered first; None when nothing may be sent there any more. See note_valid().
+        self._valid: tuple[Socket, tuple[str, int]] | None = None
         self._consent = Consent(
             timing,
             check=self._check_consent,
@@ -149,7 +153,8 @@ class CheckingConnection(aioice.Connection):
             expired=self._lose_pair,
         )
         self._consent_checks = ConsentChecks(self._consent.answered)
-        # "check" while there is something to check, "patience" (the PAC timer), and "silence": see add_silent().
+        # "check" while there is something to check, "patience" (the PAC timer), "silence": see add_silent(), and
+        # "consent" to send where a check was answered first.
         self._timers = Timers()
 
     # What there is to check
@@ -208,6 +213,7 @@ class CheckingConnection(aioice.Connection):
         self._closing = True
         self._timers.stop_all()
         self._consent.stop()
+        self._forget_valid()
 
     def sort_check_list(self) -> None:
         """Aioice calls this whenever there are new pairs."""
@@ -227,7 +233,8 @@ class CheckingConnection(aioice.Connection):
             (candidate.host, candidate.port) == addr for candidate in self._remote_candidates
         ):
             # Our own check may have come to a NAT before theirs had opened it. Now it will pass, and the triggered
-            # check (RFC 8445, section 7.3.1.4) must not wait until the timer repeats it.
+            # check (RFC 8445, section 7.3.1.4) must not wait until the timer repeats it. But it waits its turn (Ta):
+            # mostly the two have crossed, and the answer is on its way.
             assert isinstance(protocol, Socket)
             protocol.hurry(addr)
             bound(self._check_list, MAX_PAIRS - 1)
@@ -251,6 +258,20 @@ class CheckingConnection(aioice.Connection):
                 socket = ActiveSocket(self, local, remote_candidate)
                 self._protocols.append(socket)
                 self._check_list.append(ice.CandidatePair(socket, remote_candidate))
+
+    def note_valid(self, socket: Socket, addr: tuple[str, int]) -> None:
+        """A check was answered, and the pair should not give way to others.
+
+        Until a pair is nominated datagrams can be sent on any that works (RFC 8445, section 12.1), for as long as the
+        answer is consent (RFC 7675, section 5.1). Who waits for the nomination loses a round trip.
+        """
+        if self._valid is None and self.pair is None and not self._closing:
+            self._valid = socket, addr
+            self._timers.start("consent", self.timing.consent_expires, self._forget_valid)
+            self.observer.works(self)
+
+    def _forget_valid(self) -> None:
+        self._valid = None
 
     def prefers_others(self, socket: Socket, addr: tuple[str, int]) -> bool:
         """Whether the pair of *socket* and *addr* should give way to others of which it is not known yet.
@@ -306,6 +327,7 @@ class CheckingConnection(aioice.Connection):
 
     def _succeed(self) -> None:
         self._timers.stop_all()
+        self._forget_valid()
         # Who controls has chosen. Who is controlled goes on answering, for the other side may choose again.
         if self.ice_controlling:
             for pair in self._check_list:
@@ -345,6 +367,7 @@ class CheckingConnection(aioice.Connection):
     def _die(self) -> None:
         # Who goes on answering checks lets the other side believe that it is connected.
         self._closing = True
+        self._forget_valid()
         self.observer.over(self)
 
     # Roles
@@ -424,5 +447,7 @@ class CheckingConnection(aioice.Connection):
 
     def protocol_lost(self, protocol: ice.StunProtocol) -> None:
         """Aioice calls this when a socket, or an allocation on a TURN server, is gone."""
+        if self._valid is not None and self._valid[0] is protocol:
+            self._forget_valid()
         if not self._closing and any(pair.protocol is protocol for pair in self._nominated.values()):
             self._lose_pair()

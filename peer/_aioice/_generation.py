@@ -244,11 +244,18 @@ class Generation(CheckingConnection):
         return str(own_transport(self.pair.protocol.transport).get_extra_info("sockname")[0])
 
     def transmit(self, data: bytes) -> None:
-        """Send a datagram on the pair that was nominated; drop it if there is none, or consent to it was lost."""
+        """Send a datagram on the pair that was nominated; drop it if consent to it was lost.
+
+        If none was yet, send it on one that works; drop it if there is none.
+        """
         pair = self._nominated.get(1)
         if pair is not None:
             traffic_of(pair).sent(data)
             pair.protocol.transport.sendto(data, pair.remote_addr)
+        elif self._valid is not None:
+            socket, addr = self._valid
+            socket.traffic[addr].sent(data)
+            socket.transport.sendto(data, addr)
 
     def checked_pairs(self) -> list[CheckedPair]:
         """The check list."""

@@ -143,6 +143,7 @@ class Socket(ice.StunProtocol):
         try:
             response = await transaction.run()
         finally:
+            transaction.end()
             del self.transactions[request.transaction_id]
         took = clock() - sent
         traffic.answered(took)
@@ -151,6 +152,7 @@ class Socket(ice.StunProtocol):
             self._note_address(addr, message.attributes.get("XOR-MAPPED-ADDRESS"))
             if "USE-CANDIDATE" not in request.attributes and self.generation.prefers_others(self, addr):
                 await asyncio.sleep(max(took, self.generation.timing.precedence))
+            self.generation.note_valid(self, addr)
         return response
 
     def _note_address(self, addr: tuple[str, int], ours: tuple[str, int] | None) -> None:
@@ -159,10 +161,10 @@ class Socket(ice.StunProtocol):
             self.seen_as[addr] = ours
 
     def hurry(self, addr: tuple[str, int]) -> None:
-        """Send what *addr* has not answered again, now; but each request only once, or two sides could go on so."""
+        """Send what *addr* has not answered again soon; but each request only once, or two sides could go on so."""
         for asked in self.transactions.values():
             if isinstance(asked, _Transaction) and asked.question.address == addr:
-                asked.hurry()
+                asked.hurry(self.generation.timing.pace)
 
 
 def parsed(data: bytes) -> stun.Message | None:
@@ -197,14 +199,20 @@ class _Transaction(stun.Transaction):
     def __init__(self, request: stun.Message, question: _Question, socket: Socket, retransmissions: int) -> None:
         super().__init__(request, question.address, socket, retransmissions)
         self.question = question
-        self._request: stun.Message | None = request  # None once hurry() has sent it again
+        self._request = request
         self._socket = socket
+        self._again: asyncio.TimerHandle | None = None  # set by the first hurry()
 
-    def hurry(self) -> None:
-        """Send the request again, now; but only once."""
-        if self._request is not None:
-            self._socket.send_stun(self._request, self.question.address)
-            self._request = None
+    def hurry(self, seconds: float) -> None:
+        """Send the request again, if it is not answered in so many seconds; but only once."""
+        if self._again is None:
+            loop = asyncio.get_running_loop()
+            self._again = loop.call_later(seconds, self._socket.send_stun, self._request, self.question.address)
+
+    def end(self) -> None:
+        """Send nothing more."""
+        if self._again is not None:
+            self._again.cancel()
 
 
 class ActiveSocket(Socket):
