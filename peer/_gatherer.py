@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
 import ssl
 from asyncio.staggered import staggered_race
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import aioice
 
@@ -29,7 +31,11 @@ from ._timing import Timing
 logger = logging.getLogger(__name__)
 
 
+SAME_TIME = 0.005  # seconds in which those who gather share what one has found of the host
 STAGGER = 0.25  # seconds until a server is asked by one more way (RFC 8305, section 5)
+
+# When a loop's connections have looked for the addresses of this host, and what they found; changes with each look.
+_looks: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[float, list[str]]] = WeakKeyDictionary()
 
 _Query = tuple[Callable[[], Coroutine[Any, Any, None]], list[tuple[str, int]]]  # and from where it was asked; grows
 
@@ -60,7 +66,7 @@ class Gatherer:
         """Gather. The generation is told of each candidate, and of the end; its observer of servers that fail."""
         # Who awaits setLocalDescription() goes on first: the other side can read the description while we gather.
         await asyncio.sleep(0)
-        self._addresses = ranked(host_addresses())
+        self._addresses = ranked(_host_addresses())
         if not self._generation.relay_only:
             for rank, address in enumerate(self._addresses):
                 await self._bind(address, rank)
@@ -200,3 +206,13 @@ class Gatherer:
     @staticmethod
     def _candidate(type: str, host: str, port: int, preference: int, foundation: str) -> aioice.Candidate:
         return aioice.Candidate(foundation, 1, "udp", priority(type, preference), host, port, type)
+
+
+def _host_addresses() -> list[str]:
+    """The addresses of this host, as they are or just were: to look takes longer than to open a socket at each."""
+    loop = asyncio.get_running_loop()
+    when, addresses = _looks.get(loop, (-math.inf, []))
+    if loop.time() - when > SAME_TIME:
+        addresses = host_addresses()
+        _looks[loop] = loop.time(), addresses
+    return addresses
