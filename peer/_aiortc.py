@@ -256,7 +256,7 @@ class Engine(aiortc.RTCPeerConnection):
         self._agents: dict[aiortc.RTCDtlsTransport, Agent] = {}  # grows with each transport
         self.created_channels = False  # whether there was ever one of ours
         self._channels: list[ref[Channel]] = []  # those that somebody has; in order
-        self._connecting: set[asyncio.Task[None]] = set()  # aiortc's connect tasks under way
+        self._connecting: dict[asyncio.Task[None], None] = {}  # aiortc's connect tasks under way
         self._stable: _Moment | None = None  # when there was no pending offer; None while there is none
         self._made: list[Carrier] = []  # what was made for the pending offer; emptied with it
         self._ending: list[asyncio.Task[None]] = []  # what is being stopped
@@ -755,14 +755,14 @@ class Engine(aiortc.RTCPeerConnection):
             _now(self.sctp.stop())  # the association has nobody left to tell
         if dtls.state == "connected":  # aiortc lets pass what was negotiated during the handshake
             task = asyncio.ensure_future(self._RTCPeerConnection__connect())
-            self._connecting.add(task)
-            task.add_done_callback(self._connecting.discard)
+            self._connecting[task] = None
+            task.add_done_callback(self._left)
 
     async def _RTCPeerConnection__connect(self) -> None:
         """Start the transports; aiortc runs this as a task of its own after each description."""
         task = asyncio.current_task()
         assert task is not None
-        self._connecting.add(task)
+        self._connecting[task] = None
         self._forget_closed()
         try:
             await super()._RTCPeerConnection__connect()  # type: ignore[misc]
@@ -773,7 +773,10 @@ class Engine(aiortc.RTCPeerConnection):
                 {"message": "a transport could not be started", "exception": error}
             )
         finally:
-            self._connecting.discard(task)
+            self._left(task)
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        self._connecting.pop(task, None)
 
     def _RTCPeerConnection__updateConnectionState(self) -> None:
         # aiortc would derive its own states, and close the connection when the remote side ends DTLS. A browser's

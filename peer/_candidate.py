@@ -132,7 +132,8 @@ def candidate_line(text: str) -> str:
     """
     if parse_candidate(text) is None:
         return text
-    return _PREFIX + _bare(text)[len(_PREFIX) :]
+    line = _bare(text)
+    return line if line.startswith(_PREFIX) else _PREFIX + line[len(_PREFIX) :]
 
 
 def _bare(text: str) -> str:

@@ -41,7 +41,7 @@ _ADDRESS = re.compile(r"(?m)^c=IN IP[46] [^\r\n]*")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _MEDIA = re.compile(r"m=(\S+) (\d{1,5})(?:/\d+)? \S+( \S+)*\s*")
 _DESTINATIONS = {"host": 1, "srflx": 2, "relay": 3}
-_END = "a=end-of-candidates"
+_END = "end-of-candidates"
 _NEVER: Any = object()  # stands for a member that was not given
 
 
@@ -140,7 +140,7 @@ class Section:
         self.ended = "end-of-candidates" in defaults
         self.candidates: list[str] = []  # those the text came with, as "candidate:..."; never changes
         self._default: tuple[int, bool] | None = None  # how good the destination in m= and c= is; grows
-        self._added: list[str] = []  # the lines that were added; grows
+        self._added: list[str] = []  # the lines that were added, without "a="; grows
         for line in lines:
             self._read(line)
         ends = (number for number, line in enumerate(lines) if self.ended and _name(line)[0] == "end-of-candidates")
@@ -191,7 +191,7 @@ class Section:
     def add_candidate(self, line: str) -> None:
         """Add ``a=`` and *line*, before the end of candidates."""
         place = len(self._added) - (self._added[-1:] == [_END])
-        self._added.insert(place, f"a={line}")
+        self._added.insert(place, line)
 
     def prefer(self, candidate: CandidateAttribute) -> None:
         """Make *candidate* the default destination, if it is better than the one there is.
@@ -219,7 +219,7 @@ class Section:
         before = self._before
         if self._added and not before.endswith("\n"):
             before += "\n" if before.endswith("\r") else end
-        return "".join([before, *(line + end for line in self._added), self._after])
+        return "".join([before, *(f"a={line}{end}" for line in self._added), self._after])
 
     def name(self, mid: str) -> None:
         """Give the section a mid that the text does not show."""

@@ -43,7 +43,7 @@ class SelectedPair:
     remote_ufrag: str | None
 
 
-@dataclass
+@dataclass(slots=True)
 class Traffic:
     """What went over a pair, in the words of webrtc-stats. Packets and their bytes are those that are no STUN."""
 

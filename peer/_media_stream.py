@@ -120,7 +120,8 @@ class RemoteTracks:
         self._streams: dict[str, MediaStream] = {}  # by id; grows with each that is new
         self._received: Received[Transceiver] = {}  # replaced when a description is set
         self._stable: Received[Transceiver] = {}  # what that was in the last stable state
-        self._told: WeakSet[MediaStreamTrack] = WeakSet()  # those for which ``track`` was fired ever; grows
+        # Those for which ``track`` was fired ever; None before the first one: most connections have no use for it.
+        self._told: WeakSet[MediaStreamTrack] | None = None
 
     def describe(
         self, side: str, description: Description | None, transceivers: Mapping[str | None, Transceiver], state: str
@@ -156,6 +157,8 @@ class RemoteTracks:
         streams = [self._stream(id) for id in self._received[transceiver]]
         of = {"receiver": transceiver.receiver, "track": track, "transceiver": transceiver}
         event = RTCTrackEvent("track", of, streams=streams)
+        if self._told is None:
+            self._told = WeakSet()
         if track in self._told:
             self._fire(repeated(event))
         else:

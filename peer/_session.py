@@ -12,13 +12,13 @@ its agents, which do the work. Three laws hold here:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from . import _remote
-from ._agent import credentials
-from ._aiortc import Engine
+from ._agent import Agent, credentials
+from ._aiortc import Engine, Media
 from ._bundle import accept, bundle_only, bundled, regroup, reject, shared
 from ._configuration import Configuration, changed_configuration
 from ._data_channel import RTCDataChannel
@@ -79,9 +79,9 @@ class Session:
             timing,
             self._tasks,
             self._fire,
-            media=lambda: self.engine.media(),
-            local=lambda: (self.pending_local, self.current_local),
-            stopped=lambda: self.engine.stopped,
+            media=self._media,
+            local=self._local,
+            stopped=self._stopped_agents,
         )
         self.engine = Engine(
             self.transports.make_agent,
@@ -224,6 +224,17 @@ class Session:
     def _fire(self, event: Event) -> None:
         if not self.closed:  # a listener may have closed the connection in the middle of a task
             self._fire_at_users(event)
+
+    # What the transports ask
+
+    def _media(self) -> dict[str, Media]:
+        return self.engine.media()
+
+    def _local(self) -> Sequence[Description | None]:
+        return self.pending_local, self.current_local
+
+    def _stopped_agents(self) -> Collection[Agent]:
+        return self.engine.stopped
 
     # Descriptions
 

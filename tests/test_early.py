@@ -69,13 +69,13 @@ async def test_what_came_too_early_is_sent_again_once_a_pair_is_nominated(monkey
 
 async def test_nothing_is_sent_once_consent_has_expired_and_no_pair_was_nominated(nominations, monkeypatch):
     expired = asyncio.Queue()
-    forget = Generation._forget_valid
+    forget = Generation._stop_sending
 
     def forget_and_tell(generation):
         forget(generation)
         expired.put_nowait(generation)
 
-    monkeypatch.setattr(Generation, "_forget_valid", forget_and_tell)
+    monkeypatch.setattr(Generation, "_stop_sending", forget_and_tell)
     async with open_peers(None, None, consent_expires=0.01) as (offerer, answerer):
         offerer.createDataChannel("chat")
         trickle(offerer, answerer)

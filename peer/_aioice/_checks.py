@@ -20,6 +20,7 @@ What they do otherwise than aioice's:
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -95,21 +96,35 @@ class _Nowhere:
         """Forget *item*."""
 
 
+# What all have that need keep none any more: an empty deque takes 0.6 kB.
+_NO_CHECKS: deque[tuple[stun.Message, tuple[str, int], ice.StunProtocol]] = deque(maxlen=0)
+
+
 class CheckingConnection(aioice.Connection):
     """An aioice connection that checks, nominates and keeps consent while candidates of both sides come.
 
     Who gives it candidates is :class:`Generation`, the only class that is made of it; the *observer* is that one's.
     """
 
-    # Beside aioice's in one dictionary they would double its size.
+    # Some are aioice's. With more than 30 in its dictionary each object would have a table of their names for itself.
     __slots__ = (
         "_active",
+        "_check_list",
+        "_check_list_done",
+        "_closing",
         "_consent",
         "_consent_checks",
+        "_early_checks",
+        "_early_checks_done",
+        "_local_candidates",
         "_lookups",
+        "_nominated",
+        "_protocols",
+        "_remote_candidates",
+        "_remote_candidates_end",
+        "_route",
         "_silent",
         "_timers",
-        "_valid",
         "checking",
         "gathered",
         "observer",
@@ -141,20 +156,21 @@ class CheckingConnection(aioice.Connection):
         self.gathered = False  # True once there will be no more local candidates
         self.checking = False  # True once there was something to check
         self._silent = False  # True once there is a candidate that must not be contacted, or has a name
-        self._lookups: set[asyncio.Task[None]] = set()  # those of names of remote candidates; see wait_for()
+        self._lookups: dict[asyncio.Task[None], None] = {}  # those of names of remote candidates; see wait_for()
         self._active: list[aioice.Candidate] = []  # our active TCP candidates; grows
         self.pair: ice.CandidatePair | None = None  # the one that was nominated last
-        # Where a check was answered first; None when nothing may be sent there any more. See note_valid().
-        self._valid: tuple[Socket, tuple[str, int]] | None = None
+        # Where datagrams are sent: on the pair that was nominated last, or before that on one that works, see
+        # note_valid(); None while nothing may be sent.
+        self._route: tuple[Socket, tuple[str, int]] | None = None
         self._consent = Consent(
             timing,
             check=self._check_consent,
-            heard=lambda heard: observer.heard(self, heard),
+            heard=self._hear,
             expired=self._lose_pair,
         )
         self._consent_checks = ConsentChecks(self._consent.answered)
         # "check" while there is something to check, "patience" (the PAC timer), "silence": see add_silent(), and
-        # "consent" to send where a check was answered first.
+        # "consent" to send before a pair is nominated.
         self._timers = Timers()
 
     # What there is to check
@@ -179,13 +195,13 @@ class CheckingConnection(aioice.Connection):
 
     def wait_for(self, lookup: asyncio.Task[None]) -> None:
         """There is a candidate whose address *lookup* looks for: until it is done, one that does not answer."""
-        self._lookups.add(lookup)
+        self._lookups[lookup] = None
         lookup.add_done_callback(self._looked_up)
         self._silent = True
         self.sort_check_list()
 
     def _looked_up(self, lookup: asyncio.Task[None]) -> None:
-        self._lookups.discard(lookup)
+        del self._lookups[lookup]
         if not self._closing:
             self._reconsider_failure()
 
@@ -200,8 +216,7 @@ class CheckingConnection(aioice.Connection):
         for candidate in self._remote_candidates:
             self._pair_remote_candidate(candidate)
         # Checks that came before we knew the password have been answered; now they trigger ours.
-        early_checks = list(self._early_checks)
-        self._early_checks.clear()
+        early_checks, self._early_checks = self._early_checks, _NO_CHECKS
         self._early_checks_done = True
         for check in early_checks:
             self.check_incoming(*check)
@@ -213,7 +228,7 @@ class CheckingConnection(aioice.Connection):
         self._closing = True
         self._timers.stop_all()
         self._consent.stop()
-        self._forget_valid()
+        self._stop_sending()
 
     def sort_check_list(self) -> None:
         """Aioice calls this whenever there are new pairs."""
@@ -265,13 +280,13 @@ class CheckingConnection(aioice.Connection):
         Until a pair is nominated datagrams can be sent on any that works (RFC 8445, section 12.1), for as long as the
         answer is consent (RFC 7675, section 5.1). Who waits for the nomination loses a round trip.
         """
-        if self._valid is None and self.pair is None and not self._closing:
-            self._valid = socket, addr
-            self._timers.start("consent", self.timing.consent_expires, self._forget_valid)
+        if self._route is None and self.pair is None and not self._closing:
+            self._route = socket, addr
+            self._timers.start("consent", self.timing.consent_expires, self._stop_sending)
             self.observer.works(self)
 
-    def _forget_valid(self) -> None:
-        self._valid = None
+    def _stop_sending(self) -> None:
+        self._route = None
 
     def prefers_others(self, socket: Socket, addr: tuple[str, int]) -> bool:
         """Whether the pair of *socket* and *addr* should give way to others of which it is not known yet.
@@ -309,6 +324,7 @@ class CheckingConnection(aioice.Connection):
         pair = self._nominated.get(1)
         if pair is not None and pair is not self.pair and (first or self.pair is not None):
             self.pair = pair
+            self._route = socket_of(pair), pair.remote_addr
             if first:
                 self._succeed()
             self._consent.start()
@@ -327,7 +343,6 @@ class CheckingConnection(aioice.Connection):
 
     def _succeed(self) -> None:
         self._timers.stop_all()
-        self._forget_valid()
         # Who controls has chosen. Who is controlled goes on answering, for the other side may choose again.
         if self.ice_controlling:
             for pair in self._check_list:
@@ -351,6 +366,9 @@ class CheckingConnection(aioice.Connection):
         if self.ice_controlling and on_our_pair and not socket.traffic[addr].packets_received:
             self._check_consent()
 
+    def _hear(self, heard: bool) -> None:
+        self.observer.heard(self, heard)
+
     def _check_consent(self) -> None:
         assert self.pair is not None
         assert self.remote_password is not None
@@ -367,7 +385,7 @@ class CheckingConnection(aioice.Connection):
     def _die(self) -> None:
         # Who goes on answering checks lets the other side believe that it is connected.
         self._closing = True
-        self._forget_valid()
+        self._stop_sending()
         self.observer.over(self)
 
     # Roles
@@ -447,7 +465,7 @@ class CheckingConnection(aioice.Connection):
 
     def protocol_lost(self, protocol: ice.StunProtocol) -> None:
         """Aioice calls this when a socket, or an allocation on a TURN server, is gone."""
-        if self._valid is not None and self._valid[0] is protocol:
-            self._forget_valid()
+        if self._route is not None and self._route[0] is protocol:
+            self._stop_sending()
         if not self._closing and any(pair.protocol is protocol for pair in self._nominated.values()):
             self._lose_pair()

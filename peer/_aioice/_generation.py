@@ -49,14 +49,13 @@ require(
             "_closing",
             "_early_checks",
             "_local_candidates",
-            "_nominated",
             "_protocols",
             "_remote_candidates",
             "_remote_candidates_end",
             "_transport_policy",
         ),
         # Not underscored, but not documented either.
-        ice.CandidatePair: ("protocol", "remote_addr", "state"),
+        ice.CandidatePair: ("protocol", "state"),
     },
 )
 
@@ -64,7 +63,6 @@ require(
 class Generation(CheckingConnection):
     """One ICE generation of one transport: its credentials, sockets, candidates and checks."""
 
-    # Beside aioice's in one dictionary they would double its size.
     __slots__ = (
         "_answering",
         "_names",
@@ -94,7 +92,7 @@ class Generation(CheckingConnection):
         self.gathering: asyncio.Task[None] | None = None  # set when gathering begins
         self._names = names  # which hide our host addresses; None where nothing is hidden
         self._answering = Answering() if names else None  # for these names, while we have the addresses
-        self._work: set[asyncio.Task[None]] = set()  # see spawn()
+        self._work: dict[asyncio.Task[None], None] = {}  # see spawn()
 
     @property
     def talks_to(self) -> tuple[str | None, str | None]:
@@ -244,16 +242,12 @@ class Generation(CheckingConnection):
         return str(own_transport(self.pair.protocol.transport).get_extra_info("sockname")[0])
 
     def transmit(self, data: bytes) -> None:
-        """Send a datagram on the pair that was nominated; drop it if consent to it was lost.
+        """Send a datagram on the pair that was nominated, or before that on one that works.
 
-        If none was yet, send it on one that works; drop it if there is none.
+        Drop it if there is none, or consent was lost.
         """
-        pair = self._nominated.get(1)
-        if pair is not None:
-            traffic_of(pair).sent(data)
-            pair.protocol.transport.sendto(data, pair.remote_addr)
-        elif self._valid is not None:
-            socket, addr = self._valid
+        if self._route is not None:
+            socket, addr = self._route
             socket.traffic[addr].sent(data)
             socket.transport.sendto(data, addr)
 
@@ -297,6 +291,6 @@ class Generation(CheckingConnection):
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run *work* until the generation is shut down."""
         task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        self._work[task] = None
+        task.add_done_callback(self._work.pop)
         return task
