@@ -14,7 +14,7 @@ import math
 import socket
 import ssl
 from asyncio.staggered import staggered_race
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -48,6 +48,35 @@ class _Failure(NamedTuple):
     place: tuple[str, int] | None  # from where it was asked, if it was
 
 
+class _Allocating:
+    """Asks one TURN server for a relayed address, by several ways.
+
+    *asking* is called with our address and port before the server is asked from there.
+    """
+
+    def __init__(
+        self, generation: Generation, server: IceServer, asking: Callable[[tuple[str, int]], None], timing: Timing
+    ) -> None:
+        self._generation = generation
+        self._server = server
+        self._asking = asking
+        self._timing = timing
+        self._reached: dict[str, Exception] = {}  # by its address: why it cannot be used, though it was reached; grows
+
+    async def by(self, way: Way) -> tuple[Way, tuple[Socket, aioice.Candidate] | Exception]:
+        """Ask by this *way*; returns what came of it, if the server has answered. Raises why it could not be asked."""
+        if way.address in self._reached:
+            raise self._reached[way.address]
+        try:
+            return way, await self._generation.allocate(self._server, way, self._asking)
+        except Exception as error:
+            if failure(error, self._timing.servers)[0] != UNREACHABLE:
+                return way, error  # it has answered, and will not answer otherwise by another way
+            if not isinstance(error, OSError) or isinstance(error, ConnectionError | ssl.SSLError):
+                self._reached[way.address] = error
+            raise
+
+
 class Gatherer:
     """Gathers for one generation."""
 
@@ -58,7 +87,6 @@ class Gatherer:
         self._servers = servers
         self._foundations = foundations  # those of the whole connection
         self._timing = timing
-        self._addresses: Sequence[str] = ()  # those of this host; set when it begins
         self._hosts: list[tuple[Socket, aioice.Candidate, int]] = []  # host candidates and their rank; grows
         self._asks_stun = any(server.scheme == "stun" for server in servers)
 
@@ -66,9 +94,8 @@ class Gatherer:
         """Gather. The generation is told of each candidate, and of the end; its observer of servers that fail."""
         # Who awaits setLocalDescription() goes on first: the other side can read the description while we gather.
         await asyncio.sleep(0)
-        self._addresses = ranked(_host_addresses())
         if not self._generation.relay_only:
-            for rank, address in enumerate(self._addresses):
+            for rank, address in enumerate(ranked(_host_addresses())):
                 await self._bind(address, rank)
             for _, base, rank in self._hosts:
                 self._offer_tcp(base.host, rank)
@@ -166,22 +193,9 @@ class Gatherer:
         )
 
     async def _ask_turn(self, server: IceServer, preference: int, asking: Callable[[tuple[str, int]], None]) -> None:
-        reached: dict[str, Exception] = {}  # by the server's address: why it cannot be used, though it was reached
-
-        async def ask(way: Way) -> tuple[Way, tuple[Socket, aioice.Candidate] | Exception]:
-            if way.address in reached:
-                raise reached[way.address]
-            try:
-                return way, await self._generation.allocate(server, way, asking)
-            except Exception as error:
-                if failure(error, self._timing.servers)[0] != UNREACHABLE:
-                    return way, error  # it has answered, and will not answer otherwise by another way
-                if not isinstance(error, OSError) or isinstance(error, ConnectionError | ssl.SSLError):
-                    reached[way.address] = error
-                raise
-
+        allocating = _Allocating(self._generation, server, asking, self._timing)
         ways = self._ways(await look_up(server.host))
-        first, _, errors = await staggered_race([partial(ask, way) for way in ways], STAGGER)
+        first, _, errors = await staggered_race((partial(allocating.by, way) for way in ways), STAGGER)
         if first is None:
             raise next(error for error in errors if error is not None)
         way, outcome = first
@@ -192,16 +206,19 @@ class Gatherer:
         candidate.priority = priority("relay", preference)
         self._generation.publish(candidate, socket, server.url, server.relay_protocol)
 
-    def _ways(self, addresses: Sequence[str]) -> list[Way]:
+    @staticmethod
+    def _ways(addresses: Sequence[str]) -> Iterator[Way]:
         """The ways to a server that has these *addresses*, the best first.
 
         Routes may lead nowhere where several interfaces are up, and so may the address that a name has in one family.
         """
-        ways = [Way(None, address) for address in addresses]
         for address in addresses:
-            ours = [each for each in self._addresses if (":" in each) == (":" in address)]
-            ways += [Way(each, address) for each in ours if len(ours) > 1]
-        return ways
+            yield Way(None, address)
+        here = ranked(_host_addresses())
+        for address in addresses:
+            ours = [each for each in here if (":" in each) == (":" in address)]
+            for each in ours if len(ours) > 1 else ():
+                yield Way(each, address)
 
     @staticmethod
     def _candidate(type: str, host: str, port: int, preference: int, foundation: str) -> aioice.Candidate:
