@@ -826,12 +826,8 @@ def _transport(carrier: Carrier) -> aiortc.RTCDtlsTransport:
 
 
 def _prepare(certificate: aiortc.RTCCertificate) -> None:
-    """Have ready what takes a while: what each description says of it, and what each handshake begins with.
-
-    Descriptions have the one fingerprint that those of browsers have. The other side computes each that it gets.
-    """
-    fingerprints = [each for each in certificate.getFingerprints() if each.algorithm == "sha-256"]
-    context = certificate._create_ssl_context(SRTP_PROFILES)
+    """Have ready what takes a while: what each description says of it, and what each handshake begins with."""
+    fingerprints, context = certificate.getFingerprints(), certificate._create_ssl_context(SRTP_PROFILES)
     certificate.getFingerprints = lambda: fingerprints  # type: ignore[method-assign]
     certificate._create_ssl_context = lambda srtp_profiles: context  # type: ignore[method-assign]
 

@@ -28,6 +28,12 @@ class DtlsTransport(aiortc.RTCDtlsTransport):
 
     iceTransport: RTCIceTransport  # webrtc-pc 5.5.1; always the same
 
+    def getLocalParameters(self) -> aiortc.RTCDtlsParameters:
+        """What descriptions say of it: one fingerprint, as in browsers; the other side would compute all it gets."""
+        parameters = super().getLocalParameters()
+        parameters.fingerprints = [each for each in parameters.fingerprints if each.algorithm == "sha-256"]
+        return parameters
+
 
 class Sender(aiortc.RTCRtpSender):
     """A sender that knows the streams its track is in, and tells when they have *changed*."""
