@@ -295,8 +295,9 @@ async def test_a_page_that_closes_its_connection_is_an_error_to_us(browser, page
 
 async def test_a_page_hears_the_same_of_our_close_as_of_a_browsers(browser, page):
     async with open_peers(None) as (peer,):
-        signaling, _, _ = await connect(peer, page, page_offers=False, audio=False)
+        signaling, channel, _ = await connect(peer, page, page_offers=False, audio=False)
         await signaling.complete()
+        await exchange(channel)  # until then the page may not know of the channel
         await page.evaluate(LISTEN)
         await peer.close()
         ends = await page.evaluate("await state.closed; return state.ends;")

@@ -288,7 +288,7 @@ async def test_a_name_of_a_provisional_answer_is_forgotten_with_it():
                 await offerer.addIceCandidate(line(1, NAME))
                 await other.hears(lambda: NAME in other.asked)
         await offerer.gathering_complete()
-        assert agent(offerer).newest._lookups == set()
+        assert not agent(offerer).newest._lookups
         assert {candidate.type for candidate in agent(offerer).newest.remote_candidates} <= {"prflx"}
 
 

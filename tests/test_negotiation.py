@@ -29,7 +29,7 @@ def counted(peer):
     return states
 
 
-async def turns(count=5):
+async def turns(count=20):
     """Let the tasks run that are queued: each takes a turn."""
     for _ in range(count):
         await asyncio.sleep(0)

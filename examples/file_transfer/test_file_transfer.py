@@ -32,8 +32,7 @@ async def interrupt(example, name, how):
     await example.line(f"{name}: from byte 0 on")
     await example.until("it", "page.querySelector('progress')?.position > 0")
     await example.do("it", "page.getElementById('restart').click()")
-    found = await example.line(rf"{name}: 100 %|there is a new pair of candidates")
-    assert found[0] == "there is a new pair of candidates"
+    # Chromium controls here, and may stay with the old pair for as long as that works; so nobody waits for a new one.
     await example.until("it", "page.querySelector('progress').position > 0.5")
     example.process.send_signal(how)
     _, complaints = await example.process.communicate()
