@@ -12,8 +12,9 @@ aiortc is told two things that are not quite so:
 - Its gathering ends at once, and connect() returns when a pair works and raises only when the agent is closed:
   whether ICE has failed is for the connection to say, and does not end DTLS (webrtc-pc 5.6.2, "failed").
 
-So DTLS begins while the pair that works is being nominated. Who is not ready for what comes before may drop it (Firefox
-does); so what was sent before is sent again after the nomination, unless something has come back.
+So DTLS begins while the pair that works is being nominated, and what answers the remote side is sent at once. Of what
+does not, the remote side may drop what comes before the nomination (Firefox does), and DTLS would repeat it after a
+second; so it waits a moment for the nomination, and is sent again with one that comes later.
 
 aiortc calls connect() as soon as it has applied a remote description; checks begin with :meth:`Agent.begin_checks`,
 when the connection has shown its users that both descriptions are set.
@@ -87,7 +88,8 @@ class Agent:
         self._generations = [self._new_generation(local_username, local_password, controlling=False)]
         self._selected: Generation | None = None  # the one that is sent over; changes when a newer one has a pair
         self._working: Generation | None = None  # the one that is sent over before one is selected; None from then on
-        self._unheard: list[bytes] = []  # datagrams that were sent before, if nothing has come since
+        # What was to be sent before a pair was nominated; None once there is one, or something has come.
+        self._held: list[bytes] | None = []
         self._negotiated: Generation | None = None  # the one that checks; changes when a negotiation is complete
         self._heard = True  # whether the remote side answers on the selected pair
         # Those older than the selected one: they still receive, until their time is up. The first one is the oldest.
@@ -313,9 +315,11 @@ class Agent:
             # Lost consent is to DTLS a network that loses packets, until another pair is nominated.
             self._selected.transmit(data)
         elif self._working is not None:
-            if len(self._unheard) < MAX_DATAGRAMS:
-                self._unheard.append(data)
-            self._working.transmit(data)
+            if self._held is None:
+                self._working.transmit(data)
+            elif len(self._held) < MAX_DATAGRAMS:
+                self._held.append(data)
+                asyncio.get_running_loop().call_later(self._timing.pace, self._send_early, data)
 
     async def get_event(self) -> aioice.ConnectionClosed:
         """Return when the agent is closed."""
@@ -331,7 +335,7 @@ class Agent:
             for generation in list(self._lingering):
                 self._dismiss(generation)
             self._wake_receivers()
-            self._unheard.clear()
+            self._held = None
             self._closing = asyncio.get_running_loop().create_task(self._shut_down())
         await asyncio.shield(self._closing)
 
@@ -381,9 +385,9 @@ class Agent:
             return
         older = self._generations[: self._generations.index(generation)]
         self._selected, self._heard = generation, True
-        self._working = None
-        if self._unheard:
-            asyncio.get_running_loop().call_later(self._timing.pace, self._repeat)
+        held, self._held, self._working = self._held, None, None
+        for data in held or ():
+            generation.transmit(data)
         del self._generations[: len(older)]
         for each in older:
             self._linger(each)
@@ -413,8 +417,7 @@ class Agent:
             self.datagrams_discarded += 1
             return
         self._datagrams.append(data)
-        if self._unheard:
-            self._unheard.clear()
+        self._held = None
         if self._receivers:
             self._wake_receivers()
 
@@ -422,12 +425,10 @@ class Agent:
         """See Observer."""
         self.datagrams_discarded += 1
 
-    def _repeat(self) -> None:
-        """Send again what was sent before a pair was nominated, unless something has come back."""
-        unheard, self._unheard = self._unheard, []
-        for data in unheard:
-            if self._selected is not None:
-                self._selected.transmit(data)
+    def _send_early(self, data: bytes) -> None:
+        """Send *data* though no pair is nominated, unless one was meanwhile, or something has come."""
+        if self._held is not None and self._working is not None:
+            self._working.transmit(data)
 
     def _wake_receivers(self) -> None:
         for arrival in self._receivers:

@@ -44,7 +44,7 @@ async def test_dtls_and_sctp_do_not_wait_until_a_pair_is_nominated(nominations):
         await asyncio.gather(*connected)
 
 
-async def test_what_came_too_early_is_sent_again_once_a_pair_is_nominated(monkeypatch):
+async def test_what_came_too_early_is_sent_again_once_a_pair_is_nominated(nominations, monkeypatch):
     # As Firefox does it, which offers here: until its pair is nominated it takes nothing but checks.
     lost, taken = [], []
     receive = Socket.datagram_received
@@ -54,6 +54,7 @@ async def test_what_came_too_early_is_sent_again_once_a_pair_is_nominated(monkey
             receive(socket, data, addr)
         elif socket.generation.pair is None:
             lost.append(data)
+            nominations.set()
         else:
             taken.append(data)
             receive(socket, data, addr)
