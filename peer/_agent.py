@@ -46,7 +46,7 @@ from ._promise import Promise
 from ._states import ice_transport_state
 from ._timing import Timing
 
-MAX_DATAGRAMS = 256  # that wait for recv(): nobody receives before a pair is nominated
+MAX_DATAGRAMS = 256  # that wait for recv(): nobody receives before a pair works; and that are held, see send()
 MAX_GENERATIONS = 4  # that wait for a pair, and that linger, however fast one restart follows another
 NO_ADDRESS_YET = aioice.Candidate("0", 1, "udp", 0, "0.0.0.0", 9, "host")
 
@@ -87,9 +87,9 @@ class Agent:
         # The one that is sent over, if there is one, up to the newest one.
         self._generations = [self._new_generation(local_username, local_password, controlling=False)]
         self._selected: Generation | None = None  # the one that is sent over; changes when a newer one has a pair
-        self._working: Generation | None = None  # the one that is sent over before one is selected; None from then on
-        # What was to be sent before a pair was nominated; None once there is one, or something has come.
-        self._held: list[bytes] | None = []
+        # What was to be sent before a pair was nominated, and when it is sent even so; None once there is one, or
+        # something has come, and on closing.
+        self._held: list[tuple[bytes, asyncio.TimerHandle]] | None = []
         self._negotiated: Generation | None = None  # the one that checks; changes when a negotiation is complete
         self._heard = True  # whether the remote side answers on the selected pair
         # Those older than the selected one: they still receive, until their time is up. The first one is the oldest.
@@ -208,12 +208,12 @@ class Agent:
 
     @property
     def selected_pair(self) -> SelectedPair | None:
-        """The pair that datagrams are sent on."""
+        """The pair that was nominated, on which datagrams are sent."""
         return self._selected.selected_pair if self._selected else None
 
     @property
     def sending_address(self) -> str | None:
-        """The address of this host that datagrams are sent from."""
+        """The address of this host that datagrams are sent from, once a pair was nominated."""
         return self._selected.sending_address if self._selected else None
 
     def checked_pairs(self) -> list[CheckedPair]:
@@ -245,8 +245,6 @@ class Agent:
         self._close_generation(generation)
 
     def _close_generation(self, generation: Generation) -> None:
-        if generation is self._working:
-            self._working = None
         self._observer.generation_ended(self, generation.local_username)
         self._observer.generation_closed(self, generation.local_username, generation.remote_username)
         task = asyncio.get_running_loop().create_task(generation.shut_down())
@@ -308,18 +306,28 @@ class Agent:
         return self._datagrams.pop(0)
 
     async def send(self, data: bytes) -> None:
-        """Send a datagram over the selected generation; drop it while there is none that works."""
+        """Send a datagram over the selected generation; drop it while there is none that works.
+
+        Before one is selected, one that does not answer the remote side may be held for a moment, and sent twice.
+        """
         if self._closed.done():
             raise ConnectionError("the ICE agent was closed")
+        if self._selected is not None or self._held is None:
+            self._transmit(data)
+        elif len(self._held) < MAX_DATAGRAMS:
+            loop = asyncio.get_running_loop()
+            self._held.append((data, loop.call_later(self._timing.pace, self._transmit, data)))
+
+    def _transmit(self, data: bytes) -> None:
+        """Send over the selected generation, or before that over the oldest that works."""
         if self._selected is not None:
             # Lost consent is to DTLS a network that loses packets, until another pair is nominated.
             self._selected.transmit(data)
-        elif self._working is not None:
-            if self._held is None:
-                self._working.transmit(data)
-            elif len(self._held) < MAX_DATAGRAMS:
-                self._held.append(data)
-                asyncio.get_running_loop().call_later(self._timing.pace, self._send_early, data)
+        elif not self._closed.done():
+            for generation in self._generations:
+                if generation.sends:
+                    generation.transmit(data)
+                    break
 
     async def get_event(self) -> aioice.ConnectionClosed:
         """Return when the agent is closed."""
@@ -374,8 +382,7 @@ class Agent:
 
     def works(self, generation: Generation) -> None:
         """See Observer."""
-        if self._selected is None and not self._closed.done():
-            self._working = generation
+        if generation in self._generations:
             self._connected.resolve(None)
 
     def selected(self, generation: Generation) -> None:
@@ -385,8 +392,9 @@ class Agent:
             return
         older = self._generations[: self._generations.index(generation)]
         self._selected, self._heard = generation, True
-        held, self._held, self._working = self._held, None, None
-        for data in held or ():
+        held, self._held = self._held, None
+        for data, early in held or ():
+            early.cancel()
             generation.transmit(data)
         del self._generations[: len(older)]
         for each in older:
@@ -424,11 +432,6 @@ class Agent:
     def datagram_discarded(self) -> None:
         """See Observer."""
         self.datagrams_discarded += 1
-
-    def _send_early(self, data: bytes) -> None:
-        """Send *data* though no pair is nominated, unless one was meanwhile, or something has come."""
-        if self._held is not None and self._working is not None:
-            self._working.transmit(data)
 
     def _wake_receivers(self) -> None:
         for arrival in self._receivers:

@@ -214,7 +214,10 @@ class Gatherer:
         """
         for address in addresses:
             yield Way(None, address)
-        here = ranked(_host_addresses())
+        try:
+            here = ranked(_host_addresses())
+        except OSError:  # it must not end the ways that are being tried
+            return
         for address in addresses:
             ours = [each for each in here if (":" in each) == (":" in address)]
             for each in ours if len(ours) > 1 else ():

@@ -8,7 +8,7 @@ import pytest
 from peers import agent, heard, negotiate, open_peers, reached, trickle
 
 from peer._aioice import Generation
-from peer._aioice._sockets import Socket
+from peer._aioice._sockets import Socket, parsed
 from peer._stun import CARRIED
 
 
@@ -86,3 +86,25 @@ async def test_nothing_is_sent_once_consent_has_expired_and_no_pair_was_nominate
         assert sent
         generation.transmit(b"\x80")
         assert [pair.traffic.packets_sent for pair in generation.checked_pairs()] == sent
+
+
+async def test_an_answer_that_comes_after_the_end_selects_nothing(monkeypatch):
+    stopped = asyncio.get_running_loop().create_future()
+    receive = Socket._message_received
+
+    def stop_and_receive(socket, data, addr, unknown):
+        asked = socket.transactions.get(parsed(data).transaction_id)
+        if not stopped.done() and asked is not None and "USE-CANDIDATE" in asked._request.attributes:
+            socket.generation.stop_checks()
+            stopped.set_result(socket.generation)
+        return receive(socket, data, addr, unknown)
+
+    monkeypatch.setattr(Socket, "_message_received", stop_and_receive)
+    async with open_peers(None, None) as (offerer, answerer):
+        offerer.createDataChannel("chat")
+        trickle(offerer, answerer)
+        await negotiate(offerer, answerer)
+        generation = await stopped
+        await asyncio.gather(*[pair.task for pair in generation._check_list if pair.task])
+        assert generation.pair is None
+        assert not generation.sends

@@ -248,8 +248,8 @@ class CheckingConnection(aioice.Connection):
             (candidate.host, candidate.port) == addr for candidate in self._remote_candidates
         ):
             # Our own check may have come to a NAT before theirs had opened it. Now it will pass, and the triggered
-            # check (RFC 8445, section 7.3.1.4) must not wait until the timer repeats it. But it waits its turn (Ta):
-            # mostly the two have crossed, and the answer is on its way.
+            # check (RFC 8445, section 7.3.1.4) must not wait until the timer repeats it. But it waits for a
+            # moment (Ta): mostly the two have crossed, and the answer is on its way.
             assert isinstance(protocol, Socket)
             protocol.hurry(addr)
             bound(self._check_list, MAX_PAIRS - 1)
@@ -319,6 +319,8 @@ class CheckingConnection(aioice.Connection):
 
     def _check_list_maybe_complete(self) -> bool:
         # aioice calls this whenever a pair may have been nominated.
+        if self._closing:  # an answer has come too late
+            return True
         first = not self._check_list_done
         complete = super()._check_list_maybe_complete()
         pair = self._nominated.get(1)
@@ -330,6 +332,11 @@ class CheckingConnection(aioice.Connection):
             self._consent.start()
             self.observer.selected(self)
         return complete
+
+    @property
+    def sends(self) -> bool:
+        """Whether there is where to send datagrams: a pair that was nominated, or before that one that works."""
+        return self._route is not None
 
     @property
     def usable(self) -> bool:
