@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,20 @@ async def test_pages_are_opened_at_once_and_closed_in_any_order(browser: Browser
 async def test_what_a_page_asks_its_own_server_for_is_not_there_and_it_waits_for_nothing(browser: Browser) -> None:
     async with browser.open_page() as page:
         assert await page.evaluate("(await fetch(new URL('nothing.js', parent.location))).status") == 404
+
+
+@pytest.mark.parametrize("steps", range(4))  # of the event loop, in which it accepts the connection, or has not yet
+async def test_one_who_comes_when_the_last_page_closes_does_no_harm(browser: Browser, steps: int) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+    async with browser.open_page():
+        assert browser.listener
+        with socket.socket(fileno=os.dup(browser.listener)) as listener:
+            late = socket.create_connection(listener.getsockname())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+    late.close()
+    assert complaints == []
 
 
 async def test_fake_media_is_live(page: Page) -> None:

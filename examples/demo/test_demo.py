@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -271,14 +273,28 @@ def test_it_says_what_it_cannot_write(directory: str) -> None:
 
 async def test_only_the_first_of_two_python_peers_says_why_it_leaves() -> None:
     async def leave(visitors: asyncio.Queue[Socket]) -> None:
-        socket = await visitors.get()
-        await socket.close()
+        first = await visitors.get()
+        await first.close()
         async with aiohttp.ClientSession() as session, session.get(url):  # by then the second one has seen it
             raise BrokenPipeError
 
     async with serve() as (url, visitors):
         with pytest.raises(BrokenPipeError):
             await race(second_peer(url, Timeline(PYTHON, SECOND)), leave(visitors))
+
+
+@pytest.mark.parametrize("steps", range(4))  # of the event loop, in which it accepts the connection, or has not yet
+async def test_one_who_comes_at_the_end_does_no_harm(steps: int) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+    async with serve() as (url, visitors):
+        host, _, port = url.removeprefix("http://").removesuffix("/").partition(":")
+        late = socket.create_connection((host, int(port)))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+    late.close()
+    assert complaints == []
+    assert visitors.empty()
 
 
 @pytest.mark.parametrize("line", ["Two Python peers", "is there", "event$"])

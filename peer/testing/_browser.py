@@ -296,6 +296,7 @@ class _Server:
         self.pages: list[Page] = []  # those that are open
         self.arrived: asyncio.Queue[Page] = asyncio.Queue()  # those that have dialled
         self._listener, self._loss = listener, loss
+        self._accepting: socket.socket | None = None  # the listener as aiohttp has it, from the first page on
         app = web.Application()
         app.router.add_get("/", self._serve_page)
         app.router.add_get("/ws", self._serve_socket)
@@ -305,12 +306,18 @@ class _Server:
         """Listen, and let the browser dial once more; it dials by itself if no page is open."""
         if not self._runner.sites:
             await self._runner.setup()
-            await web.SockSite(self._runner, self._listener.dup()).start()
+            self._accepting = self._listener.dup()
+            await web.SockSite(self._runner, self._accepting).start()
         for page in self.pages[-1:]:
             with contextlib.suppress(ConnectionError):  # whoever waits will miss it
                 await page._socket.send_json({"dial": True})
 
     async def stop_listening(self) -> None:
+        if self._accepting:
+            # asyncio accepts a connection in one step and gives it to the server in the next, and complains when that
+            # has been closed in between: accept no more, and let it take that step.
+            asyncio.get_running_loop().remove_reader(self._accepting)
+            await asyncio.sleep(0)
         for site in self._runner.sites:
             await site.stop()
 
