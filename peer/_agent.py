@@ -30,7 +30,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import aioice
 
@@ -65,6 +65,7 @@ class Agent:
         observer: AgentObserver[Agent],
         *,
         foundations: Foundations,
+        host_addresses: Callable[[], Sequence[str]],
         names: Names | None,
         timing: Timing,
         local_username: str | None,
@@ -81,6 +82,7 @@ class Agent:
         self.remote_is_lite = False
         self._observer = observer
         self._foundations = foundations
+        self._host_addresses = host_addresses
         self._names = names  # which hide our host addresses, if they are to be hidden
         self._timing = timing
         self._tie_breaker = secrets.randbits(64)  # never changes
@@ -135,7 +137,8 @@ class Agent:
         if newest.gathering is None and not self._closed.done():
             newest.relay_only = relay_only
             self.server_times.clear()
-            newest.gathering = newest.spawn(Gatherer(newest, servers, self._foundations, self._timing).run())
+            gatherer = Gatherer(newest, servers, self._foundations, self._host_addresses, self._timing)
+            newest.gathering = newest.spawn(gatherer.run())
 
     def announce(self, ufrag: str, password: str) -> None:
         """A local description names these credentials of ours: where they are new, ICE restarts."""

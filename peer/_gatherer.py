@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import socket
 import ssl
 from asyncio.staggered import staggered_race
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import aioice
 
-from ._aioice import Generation, Socket, Way, failure, host_addresses, reflexive_address
+from ._aioice import Generation, Socket, Way, failure, reflexive_address
 from ._configuration import IceServer
 from ._facts import UNREACHABLE, ServerError
 from ._lookup import look_up
@@ -31,11 +29,7 @@ from ._timing import Timing
 logger = logging.getLogger(__name__)
 
 
-SAME_TIME = 0.005  # seconds in which those who gather share what one has found of the host
 STAGGER = 0.25  # seconds until a server is asked by one more way (RFC 8305, section 5)
-
-# When a loop's connections have looked for the addresses of this host, and what they found; changes with each look.
-_looks: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[float, list[str]]] = WeakKeyDictionary()
 
 _Query = tuple[Callable[[], Coroutine[Any, Any, None]], list[tuple[str, int]]]  # and from where it was asked; grows
 
@@ -78,14 +72,20 @@ class _Allocating:
 
 
 class Gatherer:
-    """Gathers for one generation."""
+    """Gathers for one generation. *host_addresses* gives the addresses of this host, or raises OSError."""
 
     def __init__(
-        self, generation: Generation, servers: Sequence[IceServer], foundations: Foundations, timing: Timing
+        self,
+        generation: Generation,
+        servers: Sequence[IceServer],
+        foundations: Foundations,
+        host_addresses: Callable[[], Sequence[str]],
+        timing: Timing,
     ) -> None:
         self._generation = generation
         self._servers = servers
         self._foundations = foundations  # those of the whole connection
+        self._host_addresses = host_addresses
         self._timing = timing
         self._hosts: list[tuple[Socket, aioice.Candidate, int]] = []  # host candidates and their rank; grows
         self._asks_stun = any(server.scheme == "stun" for server in servers)
@@ -95,7 +95,7 @@ class Gatherer:
         # Who awaits setLocalDescription() goes on first: the other side can read the description while we gather.
         await asyncio.sleep(0)
         if not self._generation.relay_only:
-            for rank, address in enumerate(ranked(_host_addresses())):
+            for rank, address in enumerate(ranked(self._host_addresses())):
                 await self._bind(address, rank)
             for _, base, rank in self._hosts:
                 self._offer_tcp(base.host, rank)
@@ -206,8 +206,7 @@ class Gatherer:
         candidate.priority = priority("relay", preference)
         self._generation.publish(candidate, socket, server.url, server.relay_protocol)
 
-    @staticmethod
-    def _ways(addresses: Sequence[str]) -> Iterator[Way]:
+    def _ways(self, addresses: Sequence[str]) -> Iterator[Way]:
         """The ways to a server that has these *addresses*, the best first.
 
         Routes may lead nowhere where several interfaces are up, and so may the address that a name has in one family.
@@ -215,7 +214,7 @@ class Gatherer:
         for address in addresses:
             yield Way(None, address)
         try:
-            here = ranked(_host_addresses())
+            here = ranked(self._host_addresses())
         except OSError:  # it must not end the ways that are being tried
             return
         for address in addresses:
@@ -226,13 +225,3 @@ class Gatherer:
     @staticmethod
     def _candidate(type: str, host: str, port: int, preference: int, foundation: str) -> aioice.Candidate:
         return aioice.Candidate(foundation, 1, "udp", priority(type, preference), host, port, type)
-
-
-def _host_addresses() -> list[str]:
-    """The addresses of this host, as they are or just were: to look takes longer than to open a socket at each."""
-    loop = asyncio.get_running_loop()
-    when, addresses = _looks.get(loop, (-math.inf, []))
-    if loop.time() - when > SAME_TIME:
-        addresses = host_addresses()
-        _looks[loop] = loop.time(), addresses
-    return addresses

@@ -17,8 +17,8 @@ import socket
 import weakref
 from dataclasses import dataclass
 
-from ._aioice import host_addresses
 from ._connection import RTCPeerConnection, transports_of
+from ._host import Host, this_host
 from ._promise import Promise
 
 
@@ -51,15 +51,15 @@ async def watch_interfaces(pc: RTCPeerConnection, *, interval: float = 1.0) -> N
     Not in the W3C's text: a browser leaves it to the page to react to the connection's states (webrtc-pc 4.4.2,
     restartIce).
     """
-    closed, connection = transports_of(pc).closed, weakref.ref(pc)
-    last = Look(_addresses())
+    closed, connection, host = transports_of(pc).closed, weakref.ref(pc), this_host()
+    last = Look(_usable(host))
     del pc  # how long it lives is for others to decide
     while not await _within(interval, closed):
         watched = connection()
         if watched is None:
             return
         sending = transports_of(watched).sending_addresses()
-        now = Look(_addresses(), frozenset(address for address in sending if not _is_usable(address)))
+        now = Look(_usable(host), frozenset(address for address in sending if not _is_usable(address)))
         if restart_is_due(last, now, failed=watched.iceConnectionState == "failed"):
             watched.restartIce()
         last = now
@@ -74,8 +74,8 @@ async def _within(seconds: float, end: Promise[None]) -> bool:
     return end.done()
 
 
-def _addresses() -> frozenset[str]:
-    return frozenset(address for address in host_addresses() if _is_usable(address))
+def _usable(host: Host) -> frozenset[str]:
+    return frozenset(address for address in host.addresses() if _is_usable(address))
 
 
 def _is_usable(address: str) -> bool:

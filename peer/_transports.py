@@ -24,6 +24,7 @@ from ._events import Event, RTCPeerConnectionIceErrorEvent, RTCPeerConnectionIce
 from ._facts import UNREACHABLE, LocalCandidate, SelectedPair, ServerError
 from ._gathering import Announce, ConnectionState, Gathering, Step, TransportState, Write
 from ._hiding import Names
+from ._host import this_host
 from ._ice_transport import IceTransportSlots, RTCIceCandidatePair, to_nobody
 from ._priorities import Foundations
 from ._promise import Promise
@@ -59,6 +60,8 @@ class Transports:
         self.on_complete: list[Callable[[], None]] = []  # called, and emptied, when gathering is complete
         self.configuration = configuration  # changes with setConfiguration
         self._foundations = Foundations()
+        # Present from the beginning or, if only relayed candidates are wanted, when first asked; until shut_down().
+        self._host = None if self._relay_only else this_host()
         self._names = names
         self._timing = timing
         self._pool: list[Agent] = []  # agents that gather before there is a transport for them; see fill_pool()
@@ -105,6 +108,7 @@ class Transports:
         """Wait until the discarded agents are closed."""
         if self._discarded:
             await asyncio.wait(self._discarded)
+        self._host = None
 
     def _discard(self, agent: Agent) -> None:
         self._early.pop(agent, None)
@@ -116,10 +120,16 @@ class Transports:
     def _relay_only(self) -> bool:
         return self.configuration.ice_transport_policy == "relay"
 
+    def _host_addresses(self) -> Sequence[str]:
+        if self._host is None:
+            self._host = this_host()
+        return self._host.addresses()
+
     def _new_agent(self, username: str | None, password: str | None) -> Agent:
         return Agent(
             self,
             foundations=self._foundations,
+            host_addresses=self._host_addresses,
             names=self._names,
             timing=self._timing,
             local_username=username,

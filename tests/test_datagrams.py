@@ -39,7 +39,7 @@ REQUEST, INDICATION, RESPONSE, ERROR = stun.Class.REQUEST, stun.Class.INDICATION
 @pytest.fixture(autouse=True)
 def _one_address(monkeypatch):
     """With one pair, no check is ever cancelled, and no answer late: what is counted is what a test sent."""
-    monkeypatch.setattr("peer._gatherer.host_addresses", lambda: [HOME])
+    monkeypatch.setattr("peer._host.host_addresses", lambda: [HOME])
 
 
 @pytest.fixture(autouse=True)

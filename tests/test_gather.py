@@ -19,7 +19,7 @@ import pytest
 from commands import ROOT, run, start
 from servers import mapping_server
 
-from peer._gatherer import host_addresses
+from peer._aioice import host_addresses
 
 
 def with_user(url: str, user: str = "user:secret") -> str:

@@ -193,7 +193,7 @@ async def two_doors():
 
 async def test_a_check_that_a_nat_has_dropped_is_sent_again_when_theirs_comes_through(monkeypatch):
     monkeypatch.setattr("aioice.stun.RETRY_RTO", 3600)  # nothing is repeated for its own sake
-    monkeypatch.setattr("peer._gatherer.host_addresses", lambda: ["127.0.0.1"])
+    monkeypatch.setattr("peer._host.host_addresses", lambda: ["127.0.0.1"])
     async with open_peers(None, None) as peers, two_doors() as doors:
         offerer, answerer = peers
         open_ = opened(offerer.createDataChannel("chat"))

@@ -255,7 +255,7 @@ async def test_only_names_that_nobody_knows_fail_as_addresses_do_that_nobody_has
 
 
 async def test_without_a_candidate_of_our_own_a_name_delays_no_failure(monkeypatch):
-    monkeypatch.setattr("peer._gatherer.host_addresses", list)
+    monkeypatch.setattr("peer._host.host_addresses", list)
     async with open_peers(None, None, names=FOR_EVER) as (offerer, answerer):
         offerer.createDataChannel("chat")
         await answering(offerer, answerer)

@@ -127,7 +127,7 @@ async def test_a_reflexive_candidate_that_two_servers_tell_of_is_announced_once(
 
 
 async def test_a_server_of_another_family_is_asked_from_there(monkeypatch):
-    monkeypatch.setattr("peer._gatherer.host_addresses", lambda: ["127.0.0.1", "::1"])
+    monkeypatch.setattr("peer._host.host_addresses", lambda: ["127.0.0.1", "::1"])
     async with (
         mapping_server(("203.0.113.5", 40000)) as four,
         mapping_server(("2001:db8::5", 40000), host="::1") as six,

@@ -18,7 +18,7 @@ from aioice import stun
 from peers import BRISK, Log, agent, connect, heard, negotiate, open_peers, reached
 from servers import certify, coturn, passage
 
-from peer._gatherer import host_addresses
+from peer._aioice import host_addresses
 
 HOUR, MINUTE = 3600, 60
 
