@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+MEASURING: dict[str, str] = {}  # the environment in which coverage is measured; changes once, before the first test
 
 
 def start(*arguments: str, environment: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
@@ -17,7 +18,7 @@ def start(*arguments: str, environment: Mapping[str, str] | None = None, **optio
     return subprocess.Popen(
         [sys.executable, "-W", "default", "-m", "peer", *arguments],
         cwd=ROOT,
-        env=os.environ | (environment or {}),
+        env=os.environ | MEASURING | (environment or {}),
         text=True,
         **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
     )

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from unittest import mock
 
 import pytest
+from commands import MEASURING
 from internet import Internet
 from networks import Network, missing_commands, obstacle
 from servers import coturn, find_turnserver
@@ -29,6 +30,14 @@ def missing(request: pytest.FixtureRequest, what: str, commands: Sequence[str]) 
     """One of the *commands* would do, but there is none: see :func:`pytest_aiortc_peer.lacking`."""
     names = " or ".join(commands)
     lacking(request, what, f"no {names} on PATH; sh tests/install_packages.sh installs it where apt-get may")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _measuring() -> None:
+    """Measure coverage in our commands, and in no other process: it takes long, and tells what the tests tell."""
+    measuring = os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    if measuring is not None:
+        MEASURING["COVERAGE_PROCESS_CONFIG"] = measuring
 
 
 @pytest.fixture
