@@ -268,7 +268,7 @@ async def test_a_browser_that_dies_is_missed_and_starts_again(browser: Browser) 
 def inner(pytester: pytest.Pytester, pytestconfig: pytest.Config) -> pytest.Pytester:
     """A project like this one, for tests that have to fail."""
     folder = pytester.mkdir("tests")
-    for name in ("conftest.py", "internet.py", "networks.py", "servers.py"):
+    for name in ("commands.py", "conftest.py", "internet.py", "networks.py", "servers.py"):
         shutil.copy(Path(__file__).with_name(name), folder)
     shutil.copy(pytestconfig.rootpath / "pyproject.toml", pytester.path)
     return pytester
