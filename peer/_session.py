@@ -373,8 +373,10 @@ class Session:
 
     async def _shut_down(self, ended: Promise[None]) -> None:
         try:
-            await self.engine.shut_down()
-            await self.transports.shut_down()
+            try:
+                await self.engine.shut_down()
+            finally:
+                await self.transports.shut_down()
         except Exception as error:
             ended.reject(error)
         finally:  # also when the loop ends, and this is cancelled

@@ -106,9 +106,11 @@ class Transports:
 
     async def shut_down(self) -> None:
         """Wait until the discarded agents are closed."""
-        if self._discarded:
-            await asyncio.wait(self._discarded)
-        self._host = None
+        try:
+            if self._discarded:
+                await asyncio.wait(self._discarded)
+        finally:
+            self._host = None
 
     def _discard(self, agent: Agent) -> None:
         self._early.pop(agent, None)

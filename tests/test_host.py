@@ -8,6 +8,8 @@ import json
 import os
 import socket
 import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from peer._host import this_host
 # Runs on a host of its own: told which addresses to add and remove, it prints what it knows then, and how often it
 # looked since the last time.
 PROGRAM = """
-import json, subprocess, sys
+import json, select, subprocess, sys
 from peer import _host, _aioice
 
 looks = []
@@ -34,6 +36,8 @@ _host.host_addresses = look
 for line in sys.stdin:
     changes = "".join(f"address {change} dev lo nodad\\n" for change in json.loads(line))
     subprocess.run(["ip", "-batch", "-"], input=changes, text=True, check=True)
+    if changes:
+        select.select([host._changes], [], [])  # new addresses of IPv6 are told a moment later
     print(json.dumps([sorted(host.addresses()), len(looks)]), flush=True)
     looks.clear()
 """
@@ -131,9 +135,31 @@ async def test_where_listening_is_forbidden_each_question_is_a_look(monkeypatch)
     assert host.addresses() == host_addresses()
 
 
-def test_a_child_listens_for_itself():
+def test_a_child_listens_for_itself_and_takes_nothing_from_its_parent(monkeypatch):
     host = this_host()
     child = os.fork()
     if child == 0:
-        os._exit(this_host() is host)
+        monkeypatch.setattr("peer._host.host_addresses", lambda: ["192.0.2.1"])
+        looks = host.addresses() == ["192.0.2.1"]
+        os._exit(0 if looks and this_host() is not host else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_what_one_thread_has_found_later_is_not_replaced_by_what_another_found_before(monkeypatch):
+    monkeypatch.delattr(socket, "AF_NETLINK")
+    host = this_host()
+    others: list[Sequence[str]] = []
+    other = threading.Thread(target=lambda: others.append(host.addresses()))
+
+    def look():
+        if other.ident is not None:
+            return ["192.0.2.2"]
+        other.start()
+        other.join(0.1)  # if it could look meanwhile, it has
+        return ["192.0.2.1"]
+
+    monkeypatch.setattr("peer._host.host_addresses", look)
+    found = [host.addresses()]
+    other.join()
+    assert found + others == [["192.0.2.1"], ["192.0.2.2"]]
+    assert host._found == ["192.0.2.2"]

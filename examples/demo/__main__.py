@@ -99,18 +99,20 @@ async def serve() -> AsyncIterator[tuple[str, asyncio.Queue[Socket]]]:
     app.router.add_get("/checks.js", functools.partial(file, SCRIPT))
     app.router.add_get("/ws", signalling)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    listener = create_server(("127.0.0.1", 0))
-    try:
-        await web.SockSite(runner, listener).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/", visitors
-    finally:
-        over.set()
-        # asyncio accepts a connection in one step and gives it to the server in the next, and complains when that has
-        # been closed in between: accept no more, and let it take that step.
-        asyncio.get_running_loop().remove_reader(listener)
-        await asyncio.sleep(0)
-        await runner.cleanup()
+    with create_server(("127.0.0.1", 0)) as listener:
+        await runner.setup()
+        try:
+            await web.SockSite(runner, listener).start()
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/", visitors
+        finally:
+            over.set()
+            # asyncio accepts a connection in one step and gives it to the server in the next, and complains when that
+            # has been closed in between: accept no more, and let it take that step.
+            asyncio.get_running_loop().remove_reader(listener)
+            try:
+                await asyncio.sleep(0)
+            finally:
+                await runner.cleanup()
 
 
 async def receive_visitors(url: str, visitors: asyncio.Queue[Socket], options: argparse.Namespace) -> None:
