@@ -619,10 +619,13 @@ class Noting:
         self._signaling = signaling
         self.send = signaling.send
         self.came = []
+        self.ended = asyncio.Event()  # set when the last candidate has come
 
     async def __aiter__(self):
         async for message in self._signaling:
             self.came.append((message, decode(json.dumps(message))))
+            if self.came[-1][1] == NULL:
+                self.ended.set()
             yield message
 
 
@@ -638,8 +641,7 @@ async def test_what_a_browser_writes_is_decoded_and_what_we_write_it_takes(brows
             await next_event(pc, "datachannel")
         else:
             await opened(pc.createDataChannel("chat"))
-        while signaling.came[-1][1] != NULL:
-            await asyncio.wait_for(next_event(pc, "icecandidate"), 1)
+        await signaling.ended.wait()
     (description,) = [message["description"] for _, message in signaling.came if "description" in message]
     assert description.type == ("offer" if offers == "page" else "answer")
     candidates = [message["candidate"] for _, message in signaling.came if "candidate" in message]
