@@ -76,7 +76,9 @@ class Served:
                 await self._page.evaluate(f"await state.until(args[0], (page) => {condition})", name)
         except TimeoutError:
             shown = await self._page.evaluate("return state[args[0]].contentDocument.body.innerText", name)
-            raise AssertionError(f"not for {PATIENCE} s: {condition}; the page shows\n{shown}") from None
+            told = [self._page.messages.get_nowait() for _ in range(self._page.messages.qsize())]
+            seen = f"the page shows\n{shown}\nand told {told}"
+            raise AssertionError(f"not for {PATIENCE} s: {condition}; {seen}") from None
 
     async def do(self, name, script, *args):
         """Run *script*, with `page`, the document."""
@@ -111,7 +113,13 @@ async def served(page, *command, cwd: Path, env: Mapping[str, str] | None = None
     async with started(*command, cwd=cwd, env=env) as process:
         server = Served(process, page)
         await server.begin()
-        yield server
+        try:
+            yield server
+        except BaseException as error:
+            process.kill()
+            _, complaints = await process.communicate()
+            error.add_note(f"the server complains: {complaints.decode()}")
+            raise
         process.send_signal(signal.SIGINT)
         _, complaints = await process.communicate()
         assert (process.returncode, complaints.decode()) == (0, "")
