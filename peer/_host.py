@@ -46,7 +46,7 @@ class Host:
         """Those of :func:`host_addresses`. Raises OSError if the host does not tell them."""
         with self._asking:
             if self._has_changed() or self._found is None:
-                self._found = None
+                self._found = None  # if this look fails, the next question is one again, though nothing is told
                 self._found = host_addresses()
             return self._found
 

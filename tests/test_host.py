@@ -31,6 +31,7 @@ looks = []
 def look():
     looks.append(None)
     return _aioice.host_addresses()
+
 host = _host.this_host()
 _host.host_addresses = look
 for line in sys.stdin:
