@@ -1,7 +1,4 @@
-"""The transceiver and its sender: aiortc's own, that tell when they need negotiation, and know streams.
-
-And what carries them, with the ICE transport that users see.
-"""
+"""The transceiver and its sender: aiortc's own, that tell when they need negotiation, and know streams."""
 
 from __future__ import annotations
 
@@ -11,28 +8,15 @@ from typing import TYPE_CHECKING, Any
 import aiortc
 
 from ._errors import ArgumentTypeError, InvalidStateError
-from ._ice_transport import RTCIceTransport
 from ._media_stream import MediaStream, stream_ids
 from ._promise import Promise, promised
 from ._tasks import TaskQueue
 
 if TYPE_CHECKING:
-    from ._aiortc import Receiver
+    from ._aiortc import DtlsTransport, Receiver
 
 # What is left of a direction where nothing is sent any more.
 RECEIVING = {"sendrecv": "recvonly", "sendonly": "inactive", "recvonly": "recvonly", "inactive": "inactive"}
-
-
-class DtlsTransport(aiortc.RTCDtlsTransport):
-    """A DTLS transport that knows its ICE transport."""
-
-    iceTransport: RTCIceTransport  # webrtc-pc 5.5.1; always the same
-
-    def getLocalParameters(self) -> aiortc.RTCDtlsParameters:
-        """What descriptions say of it: one fingerprint, as in browsers; the other side would compute all it gets."""
-        parameters = super().getLocalParameters()
-        parameters.fingerprints = [each for each in parameters.fingerprints if each.algorithm == "sha-256"]
-        return parameters
 
 
 class Sender(aiortc.RTCRtpSender):

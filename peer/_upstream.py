@@ -1,6 +1,6 @@
 """The check that the two seams make when they are imported.
 
-aiortc and aioice offer no public way to trickle, so `_aiortc.py` and `_aioice/` use names that are private to them.
+aiortc and aioice offer no public way to trickle, so `_aiortc/` and `_aioice/` use names that are private to them.
 Each module lists its names in a table; :func:`require` compares the table with what is installed, and fails with a
 sentence.
 """

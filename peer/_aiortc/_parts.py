@@ -1,0 +1,124 @@
+"""What aiortc makes for a connection, and what is done otherwise there.
+
+aiortc makes its own, and knows no other way: these become what it has made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import aiortc
+from aiortc.rtp import AnyRtcpPacket, RtcpByePacket
+
+from peer._association import ABORT, CLOSED_BY_USER, ERROR, INIT, SHUTDOWN_COMPLETE, ended_by, unanswered
+from peer._data_channel import RTCDataChannel, tell
+from peer._errors import RTCError
+from peer._ice_transport import RTCIceTransport
+from peer._upstream import require
+
+require(
+    "aiortc",
+    {
+        aiortc.RTCDataChannel: ("_setId", "_setReadyState"),
+        aiortc.RTCRtpReceiver: ("_handle_rtcp_packet",),
+        aiortc.RTCSctpTransport: (
+            "_receive_chunk",
+            "_remote_verification_tag",
+            "_send_chunk",
+            "_set_state",
+            "State",
+        ),
+    },
+)
+
+
+class DtlsTransport(aiortc.RTCDtlsTransport):
+    """A DTLS transport that knows its ICE transport."""
+
+    iceTransport: RTCIceTransport  # webrtc-pc 5.5.1; always the same
+
+    def getLocalParameters(self) -> aiortc.RTCDtlsParameters:
+        """What descriptions say of it: one fingerprint, as in browsers; the other side would compute all it gets."""
+        parameters = super().getLocalParameters()
+        parameters.fingerprints = [each for each in parameters.fingerprints if each.algorithm == "sha-256"]
+        return parameters
+
+
+class Channel(RTCDataChannel):
+    """A channel that aiortc has made. It sets the state at any time; users see that in a task."""
+
+    def _setId(self, id: int) -> None:
+        super()._setId(id)
+        # The association is there, and aiortc is about to ask the other side to open the channel. What is sent in order
+        # comes after that, so it need not wait for the answer, which is a round trip away (RFC 8832, section 6).
+        if self.ordered:
+            tell(self, "open")
+
+    def _setReadyState(self, state: str) -> None:
+        tell(self, state)
+
+    def _change(self, state: str) -> None:
+        super()._setReadyState(state)
+
+
+class Association(aiortc.RTCSctpTransport):
+    """aiortc's SCTP transport, which tells that its association has *ended*, and with what error; aiortc does not."""
+
+    transport: DtlsTransport
+    ended: Callable[[RTCError | None], None]
+    _failure: RTCError | None  # with what it has ended, if it ends now
+
+    def begin(self, ended: Callable[[RTCError | None], None]) -> None:
+        """Call *ended* at its end."""
+        self._failure, self.ended = unanswered(), ended
+
+    async def stop(self) -> None:
+        """End the association, if there is one, which is no error."""
+        self._failure = None
+        await super().stop()
+
+    def _receive_chunk(self, chunk: Any) -> Coroutine[Any, Any, None]:  # not async: this is done for every datagram
+        received = super()._receive_chunk(chunk)
+        return self._end(chunk, received) if chunk.type in (ABORT, ERROR, SHUTDOWN_COMPLETE) else received
+
+    async def _end(self, chunk: Any, received: Coroutine[Any, Any, None]) -> None:
+        """Let a chunk be *received* that may end the association, or not."""
+        otherwise, self._failure = self._failure, ended_by(chunk.type, getattr(chunk, "params", ()))
+        await received
+        self._failure = otherwise
+
+    def _send_chunk(self, chunk: Any) -> Coroutine[Any, Any, None]:
+        if chunk.type == ABORT:
+            chunk.params.append(CLOSED_BY_USER)
+        sent = super()._send_chunk(chunk)
+        return self._initiate(sent) if chunk.type == INIT else sent
+
+    async def _initiate(self, sent: Coroutine[Any, Any, None]) -> None:
+        """Let an INIT be *sent*, which has no verification tag (RFC 9260, section 8.5.1).
+
+        aiortc gives it that of the remote side's INIT, if that came first. So it would be repeated in vain, and nothing
+        would ever be set up where the answers to both are lost.
+        """
+        tag, self._remote_verification_tag = self._remote_verification_tag, 0
+        await sent
+        if self._remote_verification_tag == 0:
+            self._remote_verification_tag = tag
+
+    def _set_state(self, state: aiortc.RTCSctpTransport.State) -> None:
+        if state == self.State.CLOSED:
+            self.ended(self._failure)
+        super()._set_state(state)
+
+
+class Receiver(aiortc.RTCRtpReceiver):
+    """A receiver for which a BYE is not the end: who says it may send again (webrtc-pc 9.3).
+
+    A track ends with its transceiver, or with its transport.
+    """
+
+    transport: DtlsTransport
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        if not isinstance(packet, RtcpByePacket):
+            await super()._handle_rtcp_packet(packet)
