@@ -21,6 +21,12 @@ require(
     "aiortc",
     {
         aiortc.RTCDataChannel: ("_setId", "_setReadyState"),
+        aiortc.RTCDtlsTransport: (
+            "_register_rtp_receiver",
+            "_register_rtp_sender",
+            "_setup_srtp",
+            "_tx_srtp",
+        ),
         aiortc.RTCRtpReceiver: ("_handle_rtcp_packet",),
         aiortc.RTCSctpTransport: (
             "_receive_chunk",
@@ -34,7 +40,11 @@ require(
 
 
 class DtlsTransport(aiortc.RTCDtlsTransport):
-    """A DTLS transport that knows its ICE transport."""
+    """A DTLS transport that knows its ICE transport, and does without SRTP where nobody sends or receives media.
+
+    To set SRTP up takes a while. The remote side need not know it where there are data channels only, which is an
+    error to aiortc.
+    """
 
     iceTransport: RTCIceTransport  # webrtc-pc 5.5.1; always the same
 
@@ -43,6 +53,22 @@ class DtlsTransport(aiortc.RTCDtlsTransport):
         parameters = super().getLocalParameters()
         parameters.fingerprints = [each for each in parameters.fingerprints if each.algorithm == "sha-256"]
         return parameters
+
+    def _setup_srtp(self) -> None:
+        """Do nothing: aiortc calls this after every handshake."""
+
+    def _register_rtp_sender(self, *args: Any) -> None:
+        self._need_srtp()
+        super()._register_rtp_sender(*args)
+
+    def _register_rtp_receiver(self, *args: Any) -> None:
+        self._need_srtp()
+        super()._register_rtp_receiver(*args)
+
+    def _need_srtp(self) -> None:
+        """Set SRTP up, unless it is. The transport fails if the handshake has agreed on no profile."""
+        if self._tx_srtp is None:
+            super()._setup_srtp()
 
 
 class Channel(RTCDataChannel):
