@@ -17,7 +17,8 @@ import itertools
 import re
 from collections.abc import Collection, Sequence
 
-_SECTIONS = re.compile(r"(?m)^(?=m=)")
+from ._description import parts
+
 _MEDIA = re.compile(r"m=(\S+) (\d+) (\S+) [^\r\n]*")
 _PARAMETERS = re.compile(r"(?m)^a=(?:ice-ufrag|ice-pwd|fingerprint|setup):[^\r\n]*\r?\n")
 _CODECS = re.compile(r"(?m)^a=(?:rtpmap|fmtp|rtcp-fb):[^\r\n]*\r*\n?")
@@ -35,14 +36,14 @@ _FORMATS = {
 
 def bundled(sdp: str) -> list[str]:
     """The mids of the first BUNDLE group."""
-    session = _SECTIONS.split(sdp)[0]
+    session = parts(sdp)[0]
     group = _GROUP.search(session)
     return group[1].split() if group else []
 
 
 def regroup(sdp: str, mids: Sequence[str]) -> str:
     """*sdp* with *mids* as its only BUNDLE group, where it has one; with none if there are no *mids*."""
-    session, *sections = _SECTIONS.split(sdp)
+    session, *sections = parts(sdp)
     line = f"a=group:BUNDLE {' '.join(mids)}\r\n" if mids else ""
     lines = itertools.chain([line], itertools.repeat(""))
     return "".join([_GROUP.sub(lambda _: next(lines), session), *sections])
@@ -52,7 +53,7 @@ def reject(sdp: str, mids: Collection[str]) -> str:
     """*sdp* with the m-lines of these mids rejected."""
     if not mids:
         return sdp
-    session, *sections = _SECTIONS.split(regroup(sdp, [mid for mid in bundled(sdp) if mid not in mids]))
+    session, *sections = parts(regroup(sdp, [mid for mid in bundled(sdp) if mid not in mids]))
     return session + "".join(_without_port(section) if _mid(section) in mids else section for section in sections)
 
 
@@ -62,7 +63,7 @@ def bundle_only(sdp: str, policy: str, apart: Collection[int]) -> str:
     They are all but the first of each kind ("balanced"), or all but the first ("max-bundle"), of those that are not
     rejected. The indices *apart* are of m-lines that have a transport of their own, whatever the policy says.
     """
-    session, *sections = _SECTIONS.split(sdp)
+    session, *sections = parts(sdp)
     seen: set[str] = set()
     for index, section in enumerate(sections):
         media = _MEDIA.match(section)
@@ -79,7 +80,7 @@ def accept(sdp: str, rejected: Collection[str], refused: Collection[str] = ()) -
 
     Those of the *refused* mids have a codec that aiortc knows.
     """
-    session, *sections = _SECTIONS.split(sdp)
+    session, *sections = parts(sdp)
     session = _GROUP.sub("", session)
     if not rejected and not refused:
         return "".join([session, *sections])
@@ -99,7 +100,7 @@ def shared(sdp: str, rejected: Collection[str]) -> list[str]:
     none.
     """
     members = [mid for mid in bundled(sdp) if mid not in rejected]
-    host = _host(_SECTIONS.split(sdp)[1:], rejected)
+    host = _host(parts(sdp)[1:], rejected)
     return members or ([_mid(host)] if host else [])
 
 

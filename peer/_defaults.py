@@ -17,11 +17,10 @@ import re
 from collections.abc import Collection, Sequence
 
 from ._bundle import bundled
-from ._description import DIRECTIONS
+from ._description import DIRECTIONS, parts
 
-_SECTIONS = re.compile(r"(?m)^(?=m=)")
 _BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_UNREADABLE = re.compile(r"(?m)^a=rtcp:[^\n]*\n?|(?<=^a=extmap:)(\S+ \S+) [^\r\n]*")
+_UNREADABLE = re.compile(r"\na=(?:rtcp:[^\n]*|(extmap:\S+ \S+) [^\r\n]*)")
 _ATTRIBUTE = re.compile(r"(?m)^a=([^:\r\n]+)(?::([^\r\n]*))?")
 _CODEC = re.compile(r"(?m)^a=(?:rtpmap|fmtp|rtcp-fb):(\d+) [^\n]*\n?")
 _STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
@@ -32,7 +31,8 @@ Attributes = dict[str, list[str]]  # the values of each, in their order; the emp
 
 def explicit(sdp: str, type: str) -> str:
     """*sdp*, a description of *type* whose m-lines have their mids, with nothing left unsaid."""
-    session, *sections = _SECTIONS.split(_UNREADABLE.sub(r"\1", _BREAKS.sub("?", sdp)))
+    readable = _UNREADABLE.sub(lambda line: f"\na={line[1]}" if line[1] else "", _BREAKS.sub("?", sdp))
+    session, *sections = parts(readable)
     general, own = _attributes(session), [_attributes(section) for section in sections]
     group = bundled(session)
     members = {each["mid"][0]: each for each, section in zip(own, sections, strict=True) if _accepted(section, each)}

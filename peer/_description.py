@@ -39,6 +39,7 @@ DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 _PORT = re.compile(r"^(m=\S+) \d+")
 _ADDRESS = re.compile(r"(?m)^c=IN IP[46] [^\r\n]*")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_TYPE = re.compile(r"[a-z]=")
 _MEDIA = re.compile(r"m=(\S+) (\d{1,5})(?:/\d+)? \S+( \S+)*\s*")
 _DESTINATIONS = {"host": 1, "srflx": 2, "relay": 3}
 _END = "end-of-candidates"
@@ -244,7 +245,7 @@ class Description:
         if not lines or lines[0].strip() != "v=0":
             raise sdp_syntax_error("line 1 is not v=0", 1)
         for number, line in enumerate(lines, 1):
-            if not re.match(r"[a-z]=", line) and line.strip():
+            if not _TYPE.match(line) and line.strip():
                 raise sdp_syntax_error(f"line {number} is {line.strip()!r}", number)
         starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
         self.type = type  # never changes
@@ -351,6 +352,14 @@ def _attributes(lines: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def parts(sdp: str) -> list[str]:
+    """The lines of *sdp* before its first m-line, and those of each m-line."""
+    session, *sections = sdp.split("\nm=")
+    starts = ["", *("m=" for _ in sections)]
+    ends = [*("\n" for _ in sections), ""]
+    return [f"{start}{part}{end}" for start, part, end in zip(starts, [session, *sections], ends, strict=True)]
+
+
 def without_candidates(sdp: str) -> str:
     """*sdp* with no candidates in it, and no blanks at the ends of lines."""
     lines = [line for line in _LINE.findall(sdp) if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
@@ -372,8 +381,8 @@ def trickling(sdp: str) -> str:
     """The engine's *sdp* as one that trickles (RFC 8840, section 4.1): no candidates, no address, and saying so."""
     text = without_candidates(sdp)
     text = text.replace("a=group:BUNDLE\r\n", "")  # a group of no m-lines is none
-    text = re.sub(r"(?m)^c=IN IP[46] [^\r\n]*", "c=IN IP4 0.0.0.0", text)
-    text = re.sub(r"(?m)^(m=\S+) (?!0 )\d+ ", r"\1 9 ", text)
+    text = re.sub(r"\nc=IN IP[46] [^\r\n]*", "\nc=IN IP4 0.0.0.0", text)
+    text = re.sub(r"\n(m=\S+) (?!0 )\d+ ", r"\n\1 9 ", text)
     start = text.find("\nm=") + 1 or len(text)
     return f"{text[:start]}a=ice-options:trickle\r\n{text[start:]}"
 
@@ -387,7 +396,7 @@ def associated(sdp: str, streams: Mapping[int, Sequence[str]]) -> str:
     def named(ids: Sequence[str]) -> Callable[[re.Match[str]], str]:
         return lambda line: "".join(f"a=msid:{id} {line[1]}\r\n" for id in ids)
 
-    session, *sections = re.split(r"(?m)^(?=m=)", sdp)
+    session, *sections = parts(sdp)
     for index, section in enumerate(sections):
         ids = (streams[index] or ["-"]) if index in streams else []
         sections[index] = re.sub(r"(?m)^a=msid:\S+ ([^\r\n]*)\r\n", named(ids), section)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import aioice
 
-from ._aioice import Generation, Socket, Way, failure, reflexive_address
+from ._aioice import Generation, OwnCandidate, Socket, Way, failure, reflexive_address
 from ._configuration import IceServer
 from ._facts import UNREACHABLE, ServerError
 from ._lookup import look_up
@@ -116,9 +116,7 @@ class Gatherer:
         # Its port is known when it connects; until then it is 9 (RFC 6544, section 4.5).
         foundation = self._foundations.of("host", address, "tcp")
         preference = priority("host", tcp_preference(rank), "tcp")
-        self._generation.publish(
-            aioice.Candidate(foundation, 1, "tcp", preference, address, 9, "host", tcptype="active")
-        )
+        self._generation.publish(OwnCandidate(foundation, 1, "tcp", preference, address, 9, "host", tcptype="active"))
 
     async def _ask(self, number: int) -> None:
         """Ask a server for candidates, and tell the observer if it yields none."""
@@ -223,5 +221,5 @@ class Gatherer:
                 yield Way(each, address)
 
     @staticmethod
-    def _candidate(type: str, host: str, port: int, preference: int, foundation: str) -> aioice.Candidate:
-        return aioice.Candidate(foundation, 1, "udp", priority(type, preference), host, port, type)
+    def _candidate(type: str, host: str, port: int, preference: int, foundation: str) -> OwnCandidate:
+        return OwnCandidate(foundation, 1, "udp", priority(type, preference), host, port, type)

@@ -12,6 +12,7 @@ and lists the private names that it uses:
 """
 
 from ._generation import Generation
+from ._pairs import OwnCandidate
 from ._servers import Way, failure, reflexive_address
 from ._sockets import MAX_CANDIDATES, MAX_PAIRS, Socket, host_addresses
 
@@ -19,6 +20,7 @@ __all__ = [
     "MAX_CANDIDATES",
     "MAX_PAIRS",
     "Generation",
+    "OwnCandidate",
     "Socket",
     "Way",
     "failure",

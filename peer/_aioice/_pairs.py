@@ -21,11 +21,29 @@ from ._sockets import Socket
 # Not underscored, but not among the names that aioice lists either.
 _UNLISTED = {ice: ("CandidatePair",)}
 require("aioice", _UNLISTED)
-# Not underscored, but not documented either.
-require("aioice", {ice.CandidatePair: ("protocol", "remote_addr", "state", "task")})
+require(
+    "aioice",
+    {
+        aioice.Candidate: ("_network_host",),
+        # Not underscored, but not documented either.
+        ice.CandidatePair: ("protocol", "remote_addr", "state", "task"),
+    },
+)
 
 UNCHECKED = (ice.CandidatePair.State.WAITING, ice.CandidatePair.State.FROZEN)
 UNFINISHED = (*UNCHECKED, ice.CandidatePair.State.IN_PROGRESS)
+
+
+class OwnCandidate(aioice.Candidate):
+    """A candidate of ours. To tell which pairs it can form, aioice reads both addresses anew for each."""
+
+    def can_pair_with(self, other: aioice.Candidate) -> bool:
+        """Whether *other*, a remote candidate, has the same component, transport and family of addresses."""
+        return (self.component, self.transport, ":" in self.host) == (
+            other.component,
+            other.transport,
+            ":" in other._network_host,
+        )
 
 
 def text_of(candidate: aioice.Candidate) -> str:

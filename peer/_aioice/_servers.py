@@ -25,6 +25,7 @@ from peer._facts import UNREACHABLE
 from peer._unreachable import sentence
 from peer._upstream import require
 
+from ._pairs import OwnCandidate
 from ._sockets import RECEIVE_BUFFER, Socket, parsed
 
 # Not underscored, but not among the names that aioice lists either.
@@ -122,7 +123,7 @@ async def allocate(
     # The related address must not tell what the policy hides (RFC 9429, section 3.5.3; RFC 8839, section 5.1).
     nowhere = "::" if ":" in host else "0.0.0.0"
     related = (nowhere, 9) if hide else relay.get_extra_info("related_address")
-    socket.local_candidate = aioice.Candidate("", 1, "udp", 0, host, port, "relay", *related)
+    socket.local_candidate = OwnCandidate("", 1, "udp", 0, host, port, "relay", *related)
     return socket.local_candidate
 
 

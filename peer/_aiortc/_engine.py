@@ -110,6 +110,9 @@ class Engine(CarryingConnection):
 
     def create_offer(self) -> str:
         """The text of an offer."""
+        if not self.getTransceivers():  # there are no numbers to choose
+            self._offered = self._carriers
+            return now(super().createOffer()).sdp
         negotiated = {t: (t._codecs, t._headerExtensions) for t in self.getTransceivers()}
         offer = sdp.SessionDescription.parse(now(super().createOffer()).sdp)
         types: Numbers = {}
