@@ -34,6 +34,10 @@ def main() -> None:
     wanted = options.scenarios or names
     if unknown := set(wanted) - set(names):
         parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
+    if options.scenarios and (options.output or options.readme):
+        parser.error("some scenarios are measured to be looked at: only all are written")
+    if options.output:
+        options.output.mkdir(parents=True, exist_ok=True)  # now, and not when all is measured
     sizes = QUICK if options.quick else FULL
     browsers = [name for name in BROWSERS if find_browser(name)]
     left_out = [f"{name}: no {' or '.join(PROGRAMS[name])} on PATH" for name in BROWSERS if name not in browsers]
@@ -44,7 +48,8 @@ def main() -> None:
     left_out = [f"LEFT OUT: {what}" for what in left_out]
     sys.stderr.writelines(f"{line}\n" for line in left_out)
     samples = asyncio.run(measure([name for name in ON_STAGE if name in wanted], loads, browsers, sizes))
-    machine = [*describe(browsers), *left_out]
+    quick = ["QUICK: these numbers say little"] if options.quick else []
+    machine = [*describe(browsers), *left_out, *quick]
     print(text := document(samples, sizes, machine))
     if options.output:
         (options.output / "results.md").write_text(text)

@@ -12,6 +12,7 @@ import aiortc.sdp
 
 from peer import RTCIceCandidate
 
+from .machine import own_address
 from .pairs import make, milliseconds
 from .samples import TOO_LONG
 
@@ -21,8 +22,11 @@ MANY = 10_000  # candidates, which others than we are asked to add once only
 
 
 def texts(count: int) -> list[dict[str, str]]:
-    """So many candidates, all different, as JSON has them. Nobody answers there, and it is on this machine."""
-    place = "127.0.0.1 {} typ srflx raddr 127.0.0.2 rport 9"
+    """So many candidates, all different, as JSON has them. Nobody answers there, on this machine.
+
+    Not at 127.0.0.1, which Firefox does not check.
+    """
+    place = f"{own_address()} {{}} typ srflx raddr 127.0.0.2 rport 9"
     return [
         {"candidate": f"candidate:{i} 1 udp {i + 1} {place.format(20000 + i)}", "sdpMid": "0"} for i in range(count)
     ]

@@ -1,7 +1,4 @@
-"""What DTLS, SCTP and a data channel of aiortc's take, with nothing below and nothing around them.
-
-No adapter over aiortc can be faster than that.
-"""
+"""What DTLS, SCTP and a data channel of aiortc's take, with nothing below and nothing around them."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import socket
 import subprocess
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -35,3 +36,13 @@ def _browser(name: str) -> str:
     assert path
     said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
     return said.partition(" built")[0].strip() or name
+
+
+def own_address() -> str:
+    """The address that this machine would send from."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # which looks for a route, and sends nothing
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

@@ -63,8 +63,8 @@ class Medians:
 
 
 def ratio(number: float | None, to: float | None) -> float | None:
-    """How many times *to* the number is."""
-    if number is None or not to or math.isinf(number):
+    """How many times *to* the number is. What grew cannot be compared with what shrank."""
+    if number is None or not to or math.isinf(number) or min(number, to) < 0:
         return None
     return number / to
 
@@ -165,7 +165,7 @@ def targets_table(samples: Samples, wanted: Iterable[Target]) -> list[str]:
         number = target.number(medians)
         sign = "≥" if target.at_least else "≤"
         unit = f" {target.unit}".rstrip()
-        said = "-" if number is None else f"{_shown(number)}{unit}"
+        said = "-" if number is None else f"{number:.3g}{unit}"
         verdict = _verdict(target, medians).replace("missed", "**missed**")
         lines.append(f"| {target.says} | {sign} {target.limit:g}{unit} | {said} | {verdict} |")
     return lines
@@ -183,7 +183,7 @@ def document(samples: Samples, sizes: Sizes, machine: Sequence[str]) -> str:
             "# Results",
             "",
             "`make bench` has written this; [README.md](README.md) says what the rows mean. Medians; in the last two",
-            "columns, above 1 aiortc-peer is so many times better. - was not measured, or says nothing.",
+            "columns, 2x says that aiortc-peer is twice as good, 0.5x half as good. - was not measured, or says nothing.",
             "",
             *(f"- {line}" for line in machine),
             "",
@@ -206,7 +206,7 @@ def with_section(readme: str, samples: Samples, sizes: Sizes, machine: Sequence[
         SECTION,
         "",
         *textwrap.wrap(f"`make bench` wrote this. {'; '.join(machine)}.", 138),
-        "Medians; in the last two columns, above 1 aiortc-peer is so many times better.",
+        "Medians; in the last two columns, 2x says that aiortc-peer is twice as good, 0.5x half as good.",
         "",
         *measured_table(samples, [row for row in rows(sizes) if row.brief]),
         "",

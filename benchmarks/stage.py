@@ -15,6 +15,7 @@ import aiohttp
 
 from peer.testing import Browser, Page
 
+from .machine import own_address
 from .relay import relay
 from .samples import Sizes
 
@@ -71,15 +72,6 @@ async def in_page(page: Page, function: str, *arguments: Any) -> Any:
 def silent_server() -> Iterator[str]:
     """The URL of a STUN server that never answers, on an address of this machine."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
-        silent.bind((_own_address(), 0))
+        silent.bind((own_address(), 0))
         address, port = silent.getsockname()
         yield f"stun:{address}:{port}"
-
-
-def _own_address() -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # which looks for a route, and sends nothing
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
