@@ -8,7 +8,7 @@ import aiortc
 import pytest
 from aiortc import AudioStreamTrack
 from OpenSSL import SSL
-from peers import connect, heard, negotiate, open_peers, reached
+from peers import connect, heard, negotiate, open_peers, opened_by
 
 
 def without_srtp():
@@ -31,18 +31,21 @@ async def test_who_has_data_channels_only_need_not_know_srtp(offers):
     async with open_peers(without_srtp(), None) as (lacking, ours):
         offerer, answerer = (lacking, ours) if offers else (ours, lacking)
         channel = await connect(offerer, answerer)
-        answerer.sctp._data_channels[channel.id].send("through")
+        opened_by(answerer).send("through")
         assert (await heard(channel, "message")).data == "through"
         assert ours.connectionState == "connected"
 
 
-async def test_media_needs_srtp():
+async def test_no_media_flows_to_who_does_not_know_srtp_and_channels_go_on(caplog):
     async with open_peers(without_srtp(), None) as (lacking, ours):
-        await connect(ours, lacking)
+        channel = await connect(ours, lacking)
         ours.addTrack(AudioStreamTrack())
-        failed = reached(ours, "connectionState", "failed")
+        lacking.addTrack(AudioStreamTrack())
         await negotiate(ours, lacking)
-        await failed
+        opened_by(lacking).send("through")
+        assert (await heard(channel, "message")).data == "through"
+        assert ours.connectionState == "connected"
+        assert "The other side does not know SRTP" in caplog.text
 
 
 async def test_media_can_be_added_to_data_channels():

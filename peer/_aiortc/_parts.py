@@ -5,6 +5,7 @@ aiortc makes its own, and knows no other way: these become what it has made.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -17,6 +18,8 @@ from peer._errors import RTCError
 from peer._ice_transport import RTCIceTransport
 from peer._upstream import require
 
+logger = logging.getLogger(__name__)
+
 require(
     "aiortc",
     {
@@ -25,6 +28,7 @@ require(
             "_register_rtp_receiver",
             "_register_rtp_sender",
             "_setup_srtp",
+            "_ssl",
             "_tx_srtp",
         ),
         aiortc.RTCRtpReceiver: ("_handle_rtcp_packet",),
@@ -39,17 +43,26 @@ require(
 )
 
 
-class DtlsTransport(aiortc.RTCDtlsTransport):
-    """A DTLS transport that knows its ICE transport, and does without SRTP where nobody sends or receives media.
+class _NoSession:
+    """What protects packets where there is no SRTP: none can be sent."""
 
-    To set SRTP up takes a while. The remote side need not know it where there are data channels only, which is an
-    error to aiortc.
+    def protect(self, packet: bytes) -> bytes:
+        raise ConnectionError("the other side does not know SRTP")
+
+    protect_rtcp = protect
+
+
+class DtlsTransport(aiortc.RTCDtlsTransport):
+    """A DTLS transport that knows its ICE transport, and needs no SRTP for data channels.
+
+    aiortc sets SRTP up after each handshake, which takes a while, and fails where the other side does not know it. Here
+    that is done when a sender or receiver begins, and where it is not known no media flows.
     """
 
     iceTransport: RTCIceTransport  # webrtc-pc 5.5.1; always the same
 
     def getLocalParameters(self) -> aiortc.RTCDtlsParameters:
-        """What descriptions say of it: one fingerprint, as in browsers; the other side would compute all it gets."""
+        """What descriptions say of it: one fingerprint, as in browsers. The other side would verify all it gets."""
         parameters = super().getLocalParameters()
         parameters.fingerprints = [each for each in parameters.fingerprints if each.algorithm == "sha-256"]
         return parameters
@@ -66,9 +79,12 @@ class DtlsTransport(aiortc.RTCDtlsTransport):
         super()._register_rtp_receiver(*args)
 
     def _need_srtp(self) -> None:
-        """Set SRTP up, unless it is. The transport fails if the handshake has agreed on no profile."""
-        if self._tx_srtp is None:
+        """Set SRTP up, unless it is."""
+        if self._tx_srtp is None and self._ssl.get_selected_srtp_profile():
             super()._setup_srtp()
+        elif self._tx_srtp is None:
+            logger.warning("The other side does not know SRTP: no media is sent or received")
+            self._tx_srtp = _NoSession()
 
 
 class Channel(RTCDataChannel):
