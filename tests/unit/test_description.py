@@ -1,7 +1,6 @@
 import copy
 import dataclasses
 import pickle
-import time
 from types import SimpleNamespace
 
 import aiortc
@@ -684,12 +683,8 @@ def test_candidates_can_be_taken_out_of_a_text_with_the_blanks_at_the_ends_of_li
 
 
 def test_a_line_full_of_blanks_takes_no_longer_than_others():
-    def seconds(line):
-        begin = time.perf_counter()
-        without_candidates(f"v=0\r\na={line}\r\n")
-        return time.perf_counter() - begin
-
-    assert seconds(" " * 10_000 + "x") < 100 * seconds("-" * 10_000 + "x") + 0.1
+    text = f"v=0\r\na={' ' * 1_000_000}x\r\n"  # for hours, if it were quadratic
+    assert without_candidates(text) == text
 
 
 def test_a_description_that_trickles_has_no_address_and_no_candidate_and_says_that_more_will_come():
