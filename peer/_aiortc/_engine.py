@@ -110,11 +110,12 @@ class Engine(CarryingConnection):
 
     def create_offer(self) -> str:
         """The text of an offer."""
-        if not self.getTransceivers():  # there are no numbers to choose
-            self._offered = self._carriers
-            return now(super().createOffer()).sdp
         negotiated = {t: (t._codecs, t._headerExtensions) for t in self.getTransceivers()}
-        offer = sdp.SessionDescription.parse(now(super().createOffer()).sdp)
+        text = now(super().createOffer()).sdp
+        if not negotiated:  # there are no numbers to choose
+            self._offered = self._carriers
+            return text
+        offer = sdp.SessionDescription.parse(text)
         types: Numbers = {}
         extensions: Numbers = {}
         for transceiver, (codecs, headers) in negotiated.items():
