@@ -183,7 +183,7 @@ def document(samples: Samples, sizes: Sizes, machine: Sequence[str]) -> str:
             "# Results",
             "",
             "`make bench` has written this; [README.md](README.md) says what the rows mean. Medians; in the last two",
-            "columns, 2x says that aiortc-peer is twice as good, 0.5x half as good. - was not measured, or says nothing.",
+            "columns, 2x says that aiortc-peer is twice as good, 0.5x half as good. A dash: not measured, or no use.",
             "",
             *(f"- {line}" for line in machine),
             "",
