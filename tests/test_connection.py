@@ -382,9 +382,10 @@ async def test_options_of_channels_and_transceivers_are_dictionaries_or_keywords
 
 async def test_a_silent_stun_server_holds_nothing_up(silent_server):
     silent = {"iceServers": [{"urls": silent_server}]}
-    async with open_peers(silent, silent) as (offerer, answerer):
-        await connect(offerer, answerer)
-        assert offerer.iceGatheringState == answerer.iceGatheringState == "gathering"
+    for configuration, state in ((None, "complete"), (silent, "gathering")):
+        async with open_peers(configuration, configuration) as (offerer, answerer):
+            await connect(offerer, answerer)
+            assert offerer.iceGatheringState == answerer.iceGatheringState == state
 
 
 async def test_gathering_ends_when_a_server_does_not_answer(silent_server):
