@@ -36,10 +36,11 @@ SDP_TYPES = ("offer", "pranswer", "answer", "rollback")
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
+LINE_TYPE = re.compile(r"[a-z]=")  # how each line of SDP begins (RFC 8866, section 5)
+
 _PORT = re.compile(r"^(m=\S+) \d+")
 _ADDRESS = re.compile(r"(?m)^c=IN IP[46] [^\r\n]*")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_TYPE = re.compile(r"[a-z]=")
 _MEDIA = re.compile(r"m=(\S+) (\d{1,5})(?:/\d+)? \S+( \S+)*\s*")
 _DESTINATIONS = {"host": 1, "srflx": 2, "relay": 3}
 _END = "end-of-candidates"
@@ -245,7 +246,7 @@ class Description:
         if not lines or lines[0].strip() != "v=0":
             raise sdp_syntax_error("line 1 is not v=0", 1)
         for number, line in enumerate(lines, 1):
-            if not _TYPE.match(line) and line.strip():
+            if not LINE_TYPE.match(line) and line.strip():
                 raise sdp_syntax_error(f"line {number} is {line.strip()!r}", number)
         starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
         self.type = type  # never changes

@@ -24,10 +24,9 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from ._description import Credentials, Description, Section
+from ._description import LINE_TYPE, Credentials, Description, Section
 from ._errors import InvalidAccessError, OperationError, sdp_syntax_error
 
-_TYPE = re.compile(r"[a-z]=")
 _TOKEN = r"[!#-'*+.0-9A-Z^-~-]+"  # RFC 8866, section 9
 _PORT = r"(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 # Lines that count here and that aiortc lets pass, by how they begin.
@@ -79,7 +78,7 @@ def check_syntax(sdp: str) -> None:
     for number, line in enumerate(lines, 1):
         name = line.partition(":")[0] if line.startswith("a=") else line[:1]
         if (
-            not _TYPE.match(line)
+            not LINE_TYPE.match(line)
             or "\0" in line
             or "\r" in line
             or (name in _GRAMMAR and not _GRAMMAR[name].fullmatch(line))

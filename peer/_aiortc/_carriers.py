@@ -170,15 +170,12 @@ class CarryingConnection(aiortc.RTCPeerConnection):
 
     def media(self) -> dict[str, Media]:
         """The m-lines that have a mid, by mid."""
-        found: list[tuple[str | None, aiortc.RTCDtlsTransport, bool]]
-        found = [(t.mid, t.receiver.transport, t.stopped) for t in self.getTransceivers()]
-        if self.sctp is not None:
-            found.append((self.sctp.mid, self.sctp.transport, False))
-        return {
-            mid: Media(mid, self._agents[dtls], dtls, self._is_closed(dtls), stopped)
-            for mid, dtls, stopped in found
-            if mid is not None
-        }
+        found: dict[str, Media] = {}
+        for carrier in self._carriers:
+            if carrier.mid is not None:
+                dtls, stopped = transport_of(carrier), getattr(carrier, "stopped", False)
+                found[carrier.mid] = Media(carrier.mid, self._agents[dtls], dtls, self._is_closed(dtls), stopped)
+        return found
 
     def getTransceivers(self) -> list[Transceiver]:  # type: ignore[override]
         """All transceivers."""
@@ -203,8 +200,8 @@ class CarryingConnection(aiortc.RTCPeerConnection):
 
     def transport_stats(self) -> list[tuple[Agent, RTCTransportStats]]:
         """What aiortc reports of each transport that an m-line uses."""
-        used = [t.receiver.transport for t in self.getTransceivers()] + ([self.sctp.transport] if self.sctp else [])
-        return [(self._agents[dtls], stats) for dtls in dict.fromkeys(used) for stats in dtls._get_stats().values()]
+        used = dict.fromkeys(map(transport_of, self._carriers))
+        return [(self._agents[dtls], stats) for dtls in used for stats in dtls._get_stats().values()]
 
     def addTransceiver(
         self,

@@ -80,9 +80,11 @@ class DtlsTransport(aiortc.RTCDtlsTransport):
 
     def _need_srtp(self) -> None:
         """Set SRTP up, unless it is."""
-        if self._tx_srtp is None and self._ssl.get_selected_srtp_profile():
+        if self._tx_srtp is not None:
+            return
+        if self._ssl.get_selected_srtp_profile():
             super()._setup_srtp()
-        elif self._tx_srtp is None:
+        else:
             logger.warning("The other side does not know SRTP: no media is sent or received")
             self._tx_srtp = _NoSession()
 
