@@ -24,7 +24,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._candidate import CandidateAttribute, candidate_line, parse_candidate
+from ._candidate import CandidateAttribute, RTCIceCandidate, candidate_line, parse_candidate
 from ._description import Description
 from ._errors import ArgumentTypeError, InvalidStateError, OperationError
 from ._webidl import dom_string, members, nullable, unsigned_short
@@ -78,6 +78,8 @@ class Addition:
 
 def candidate_init(value: Any) -> CandidateInit:
     """Convert the argument of addIceCandidate. Raises TypeError for what is no candidate, or names no m-line."""
+    if isinstance(value, RTCIceCandidate):  # was converted when it was made
+        return CandidateInit(value.candidate, value.sdpMid, value.sdpMLineIndex, value.usernameFragment or None)
     if not isinstance(value, Mapping | None) and not hasattr(value, "candidate"):
         raise ArgumentTypeError(f"{value!r} is not a candidate")
     given = members(value, _MEMBERS, "a candidate")

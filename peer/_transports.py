@@ -205,8 +205,8 @@ class Transports:
 
     def note_remote(self, addition: _remote.Addition, description: Description) -> None:
         """A candidate was added to the remote *description*, whether or not it can be used."""
-        media = self.owners(description).get(addition.index)
-        if addition.line and media is not None:
+        media = self.owners(description).get(addition.index) if addition.line else None
+        if media is not None:
             slots = media.agent.slots
             candidate = RTCIceCandidate(
                 candidate=addition.line,

@@ -157,6 +157,7 @@ def test_all_that_is_accepted_is_written_before_the_end_in_the_order_of_the_call
         ({"sdpMid": "0", "usernameFragment": 1234}, CandidateInit("", "0", None, "1234")),
         (RTCIceCandidate(UDP, sdpMid="0", usernameFragment="u"), CandidateInit(UDP, "0", None, "u")),
         (RTCIceCandidate("", sdpMLineIndex=3), CandidateInit("", None, 3)),
+        (RTCIceCandidate(UDP, sdpMid="0", usernameFragment=""), CandidateInit(UDP, "0")),
         (SimpleNamespace(candidate=UDP, sdpMid="0", other=1), CandidateInit(UDP, "0")),
     ],
     ids=str,
