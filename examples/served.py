@@ -82,7 +82,8 @@ class Served:
 
     async def do(self, name, script, *args):
         """Run *script*, with `page`, the document."""
-        await self._page.evaluate(f"const page = state[args[0]].contentDocument; {script}", name, *args)
+        async with asyncio.timeout(PATIENCE):
+            await self._page.evaluate(f"const page = state[args[0]].contentDocument; {script}", name, *args)
 
 
 def running(name, page=None, *arguments, inside=()):

@@ -24,9 +24,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from examples.media.test_media import film
-from examples.served import served, started
+from examples.served import Served, served, started
+from peer import RTCPeerConnection
+from peer.signaling import add_signaling, negotiate
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -184,6 +187,66 @@ async def test_talk_to_a_browser(page, tmp_path):
             await talk.open("it")
             await talk.until("it", "page.body.textContent.includes('You said: hello')")
             await talk.do("it", SEEN)
+
+
+# An answer is not set before an offer has come.
+LATE_ANSWER = """
+<script>
+let tell;
+const offered = new Promise((resolve) => { tell = resolve; });
+window.WebSocket = class extends WebSocket {
+  constructor(url) {
+    super(url);
+    this.addEventListener("message", ({ data }) => { if (JSON.parse(data).description?.type === "offer") tell(); });
+  }
+};
+const set = RTCPeerConnection.prototype.setRemoteDescription;
+RTCPeerConnection.prototype.setRemoteDescription = async function (description) {
+  if (description.type === "answer") await offered;
+  return set.call(this, description);
+};
+</script>
+"""
+
+
+async def test_a_page_takes_an_offer_that_comes_before_the_answer_is_set(page):
+    files = {snippet.file: snippet.text for snippet in snippets(ROOT / "docs/talk-to-a-browser.md")}
+    html = files["page.html"].replace("<script>", LATE_ANSWER + "<script>")
+    answered_twice = asyncio.get_running_loop().create_future()
+
+    async def meet(signaling, request):
+        pc = RTCPeerConnection()
+
+        def changed(_):
+            if pc.signalingState == "stable" and not pc.getTransceivers():
+                pc.addTransceiver("audio")
+            elif pc.signalingState == "stable":
+                answered_twice.set_result(None)
+
+        pc.onsignalingstatechange = changed
+        try:
+            await negotiate(pc, signaling, polite=True)
+        finally:
+            await pc.close()
+
+    async def show(request):
+        return web.Response(text=html, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/", show)
+    add_signaling(app, "/signaling", meet)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        talk = Served(None, page)
+        talk.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        await talk.open("it")
+        async with asyncio.timeout(20):
+            await answered_twice
+        await talk.close("it")
+    finally:
+        await runner.cleanup()
 
 
 SEEN = """
