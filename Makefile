@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Decisions without asyncio, aiortc or a clock (DESIGN.md, "Rooms"): every branch of them is tested.
+# What decides (DESIGN.md, "Rooms": what is pure, and what values accept): every branch of it is tested.
 PURE := peer/_association.py,peer/_bundle.py,peer/_candidate.py,peer/_channel.py,peer/_configuration.py,$\
 peer/_defaults.py,peer/_description.py,peer/_dns.py,peer/_errors.py,peer/_facts.py,peer/_framing.py,peer/_gathering.py,$\
 peer/_hiding.py,peer/_messages.py,$\

@@ -11,13 +11,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aiortc.stats import RTCStats, RTCTransportStats
 
 from ._candidate import RTCIceCandidate
 from ._dns import is_name
 from ._facts import CheckedPair
-from ._ice_transport import IceTransportSlots, RTCIceCandidatePair
+
+if TYPE_CHECKING:  # what it is given knows asyncio, which this module does not
+    from ._ice_transport import IceTransportSlots, RTCIceCandidatePair
 
 
 @dataclass

@@ -13,12 +13,15 @@ from typing import Any
 
 
 def require(package: str, names: Mapping[Any, Sequence[str]]) -> None:
-    """Raise ImportError unless every module and class has its names; those that ``__init__`` sets count, too."""
+    """Raise ImportError unless every module and class has its names; those that ``__init__`` sets count, too.
+
+    A function has the names that it uses.
+    """
     missing = [
         f"{owner.__name__}.{name}"
         for owner, wanted in names.items()
         for name in wanted
-        if not hasattr(owner, name) and name not in _set_by_constructor(owner)
+        if not hasattr(owner, name) and name not in _used(owner)
     ]
     if missing:
         raise ImportError(
@@ -27,6 +30,6 @@ def require(package: str, names: Mapping[Any, Sequence[str]]) -> None:
         )
 
 
-def _set_by_constructor(owner: Any) -> Sequence[str]:
-    code = getattr(owner.__init__, "__code__", None)
+def _used(owner: Any) -> Sequence[str]:
+    code = getattr(owner, "__code__", None) or getattr(owner.__init__, "__code__", None)
     return code.co_names if code else ()

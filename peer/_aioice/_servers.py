@@ -45,6 +45,7 @@ _UNLISTED = {
         "TurnClientMixin",
         "TurnClientTcpProtocol",
         "TurnClientUdpProtocol",
+        "TurnStreamMixin",
         "TurnTransport",
     ),
 }
@@ -63,6 +64,7 @@ require(
             "transactions",
         ),
         turn.TurnClientTcpProtocol: ("connection_lost", "data_received", "receiver", "request"),
+        turn.TurnStreamMixin.data_received: ("buffer",),
         turn.TurnTransport: ("_TurnTransport__close_task", "_TurnTransport__inner_protocol", "_connect"),
     },
 )

@@ -43,7 +43,15 @@ require(
     {
         aioice.Candidate: ("_network_host",),
         # Not underscored, but not documented either.
-        ice.StunProtocol: ("datagram_received", "request", "send_stun", "transactions"),
+        ice.StunProtocol: (
+            "connection_lost",
+            "connection_made",
+            "datagram_received",
+            "request",
+            "send_stun",
+            "transactions",
+        ),
+        stun.Transaction: ("response_received", "run"),
     },
 )
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 import aiortc
-from aiortc.rtcdtlstransport import SRTP_PROFILES
+from aiortc import rtcdtlstransport
 from aiortc.stats import RTCTransportStats
 
 from peer._agent import Agent
@@ -30,6 +30,9 @@ from ._turns import now
 
 Carrier = Transceiver | aiortc.RTCSctpTransport  # what an m-line describes
 
+# Not underscored, but in modules that aiortc does not document.
+_UNLISTED = {rtcdtlstransport: ("SRTP_PROFILES",)}
+require("aiortc", _UNLISTED)
 require(
     "aiortc",
     {
@@ -47,8 +50,11 @@ require(
         aiortc.RTCDtlsTransport: ("_get_stats",),
         aiortc.RTCIceGatherer: ("_connection",),
         aiortc.RTCIceTransport: ("_connection", "_recv", "_send"),
+        # Some are not underscored, but not documented either.
+        aiortc.RTCRtpReceiver: ("setTransport",),
+        aiortc.RTCRtpSender: ("setTransport",),
         aiortc.RTCRtpTransceiver: ("_get_mline_index",),
-        aiortc.RTCSctpTransport: ("mid",),
+        aiortc.RTCSctpTransport: ("mid", "setTransport"),
     },
 )
 
@@ -366,7 +372,8 @@ def transport_of(carrier: Carrier) -> aiortc.RTCDtlsTransport:
 
 def _prepare(certificate: aiortc.RTCCertificate) -> None:
     """Have ready what takes a while: what each description says of it, and what each handshake begins with."""
-    fingerprints, context = certificate.getFingerprints(), certificate._create_ssl_context(SRTP_PROFILES)
+    fingerprints = certificate.getFingerprints()
+    context = certificate._create_ssl_context(rtcdtlstransport.SRTP_PROFILES)
     certificate.getFingerprints = lambda: fingerprints  # type: ignore[method-assign]
     certificate._create_ssl_context = lambda srtp_profiles: context  # type: ignore[method-assign]
 

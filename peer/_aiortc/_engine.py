@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiortc
-from aiortc import sdp
-from aiortc.codecs import CODECS
-from aiortc.rtcpeerconnection import filter_preferred_codecs, find_common_codecs
+from aiortc import codecs as codec_tables
+from aiortc import rtcpeerconnection, sdp
 
 from peer._agent import Agent
 from peer._data_channel import RTCDataChannel
@@ -25,6 +24,9 @@ from peer._upstream import require
 from ._carriers import Carrier, CarryingConnection, move, transport_of
 from ._turns import at_once, now
 
+# Not underscored, but in modules that aiortc does not document.
+_UNLISTED = {codec_tables: ("CODECS",), rtcpeerconnection: ("filter_preferred_codecs", "find_common_codecs")}
+require("aiortc", _UNLISTED)
 require(
     "aiortc",
     {
@@ -140,7 +142,8 @@ class Engine(CarryingConnection):
         """The text of an answer. It has, of the codecs that were offered and that we know, those that users prefer."""
         offered = {t: t._codecs for t in self.getTransceivers()}
         for transceiver, codecs in offered.items():
-            transceiver._codecs = filter_preferred_codecs(codecs, transceiver._preferred_codecs) or codecs
+            preferred = rtcpeerconnection.filter_preferred_codecs(codecs, transceiver._preferred_codecs)
+            transceiver._codecs = preferred or codecs
         try:
             return now(super().createAnswer()).sdp
         finally:
@@ -421,5 +424,5 @@ def _understands(media: sdp.MediaDescription, preferred: list[aiortc.RTCRtpCodec
     """Whether aiortc knows a codec of the m-line that is among the *preferred* ones, if there are such."""
     if media.kind == "application":
         return True
-    known = find_common_codecs(CODECS[media.kind], media.rtp.codecs)
-    return bool(filter_preferred_codecs(known, preferred))
+    known = rtcpeerconnection.find_common_codecs(codec_tables.CODECS[media.kind], media.rtp.codecs)
+    return bool(rtcpeerconnection.filter_preferred_codecs(known, preferred))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aiortc
-from aiortc.rtp import AnyRtcpPacket, RtcpByePacket
+from aiortc import rtp
 
 from peer._association import ABORT, CLOSED_BY_USER, ERROR, INIT, SHUTDOWN_COMPLETE, ended_by, unanswered
 from peer._data_channel import RTCDataChannel, tell
@@ -20,6 +20,9 @@ from peer._upstream import require
 
 logger = logging.getLogger(__name__)
 
+# Not underscored, but in modules that aiortc does not document.
+_UNLISTED = {rtp: ("AnyRtcpPacket", "RtcpByePacket")}
+require("aiortc", _UNLISTED)
 require(
     "aiortc",
     {
@@ -163,6 +166,6 @@ class Receiver(aiortc.RTCRtpReceiver):
 
     transport: DtlsTransport
 
-    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
-        if not isinstance(packet, RtcpByePacket):
+    async def _handle_rtcp_packet(self, packet: rtp.AnyRtcpPacket) -> None:
+        if not isinstance(packet, rtp.RtcpByePacket):
             await super()._handle_rtcp_packet(packet)

@@ -36,6 +36,7 @@ class Derived(Upstream):
         {Upstream: ("_socket", "_Upstream__state")},
         {Derived: ("_kind", "_send", "_socket")},
         {Upstream: ("_send",), Derived: ("_socket",)},
+        {Upstream._send: ("_Upstream__state",)},
     ],
     ids=str,
 )
@@ -53,6 +54,7 @@ def test_nothing_is_said_while_all_names_are_there(names):
         ({Upstream: ("__gather",)}, "Upstream.__gather"),
         ({Upstream: ("_gone", "_lost")}, "Upstream._gone, Upstream._lost"),
         ({Upstream: ("_gone",), Derived: ("_send", "_lost")}, "Upstream._gone, Derived._lost"),
+        ({Upstream._send: ("_Upstream__state", "_gone")}, "_send._gone"),
     ],
     ids=str,
 )
