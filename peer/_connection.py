@@ -300,8 +300,9 @@ class RTCPeerConnection(EventTarget):
     def gathering_complete(self) -> Promise[None]:
         """Wait until iceGatheringState is complete, for signalling that cannot trickle.
 
-        Then :attr:`localDescription` has all candidates. A server that does not answer makes that last 5 seconds: send
-        candidates as they come where you can. Who awaits this is cancelled when the connection is closed.
+        Then :attr:`localDescription` has all candidates. A server that does not answer makes that last 5 seconds, or
+        *server_timeout*: send candidates as they come where you can. Who awaits this is cancelled when the connection
+        is closed.
 
         Not in the W3C's text: a page listens to icegatheringstatechange (webrtc-pc 4.3.2).
         """

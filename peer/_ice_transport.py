@@ -69,7 +69,7 @@ class RTCIceTransport(EventTarget):
 
     @property
     def state(self) -> str:
-        """new, checking, connected, completed, disconnected, failed or closed (webrtc-pc 5.6.4).
+        """new, checking, connected, disconnected, failed or closed (webrtc-pc 5.6.4); never completed.
 
         Fires statechange when it changes, except to closed.
         """

@@ -133,6 +133,28 @@ def heard(channel: RTCDataChannel, type: str) -> asyncio.Future[Any]:
     return happened
 
 
+def echoing(peer: RTCPeerConnection) -> None:
+    """Let *peer* send back whatever comes over the channels that the other side will open."""
+    peer.addEventListener("datachannel", lambda event: setattr(event.channel, "onmessage", _send_back))
+
+
+def _send_back(event: Any) -> None:
+    event.target.send(event.data)
+
+
+async def echo(channel: RTCDataChannel) -> None:
+    """Send something over *channel*, and wait until it has come back."""
+    arrived = heard(channel, "message")
+    channel.send("are you there?")
+    assert (await arrived).data == "are you there?"
+
+
+async def discarded(peer: RTCPeerConnection) -> int:
+    """How many datagrams the only transport of *peer* has discarded."""
+    (transport,) = (entry for entry in (await peer.getStats()).values() if entry.type == "transport")
+    return transport.datagrams_discarded
+
+
 @asynccontextmanager
 async def two_channels(
     **options: Any,

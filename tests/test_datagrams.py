@@ -20,7 +20,9 @@ from peers import (
     Log,
     agent,
     connect_once,
-    heard,
+    discarded,
+    echo,
+    echoing,
     negotiate,
     open_peers,
     opened,
@@ -137,11 +139,6 @@ async def processed(stranger: Stranger, peer) -> None:
     assert answer.error_code == 400
 
 
-async def discarded(peer) -> int:
-    (transport,) = (entry for entry in (await peer.getStats()).values() if entry.type == "transport")
-    return transport.datagrams_discarded
-
-
 async def send_all(stranger: Stranger, peer, datagrams) -> int:
     """Send them without losing one; returns how many of all that was sent are to be discarded."""
     sent = 0
@@ -256,20 +253,6 @@ async def unharmed(peer, channel):
     assert peer.sctp.transport.iceTransport.getSelectedCandidatePair() == pair
     assert log.entries == []
     await echo(channel)
-
-
-async def echo(channel):
-    arrived = heard(channel, "message")
-    channel.send("are you there?")
-    assert (await arrived).data == "are you there?"
-
-
-def echoing(peer):
-    peer.addEventListener("datachannel", lambda event: setattr(event.channel, "onmessage", _send_back))
-
-
-def _send_back(event):
-    event.target.send(event.data)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,7 +16,6 @@ from peers import STATES, Tone, connect_once, negotiate, open_peers, opened, rea
 from peer import DOMException, InvalidAccessError, InvalidModificationError, InvalidStateError
 
 TEXTS = {type: descriptions(type) for type in ("offer", "pranswer", "answer")}
-ROLLBACK = {"type": "rollback"}
 
 
 def everything(peer):
@@ -107,6 +106,12 @@ async def have_local_pranswer(peer, other):
     return go_on
 
 
+STATES_OF_SIGNALING = [
+    *(new, negotiated, have_remote_offer, have_local_offer),
+    *(have_local_pranswer, have_remote_pranswer),
+]
+
+
 @asynccontextmanager
 async def in_state(state):
     """A peer in *state*, with nothing under way; it must be able to connect from there in the end."""
@@ -170,13 +175,14 @@ async def test_whatever_is_wrong_with_a_description_nothing_is_changed(state, ty
             assert everything(peer) == before, row
 
 
-@pytest.mark.parametrize("state", [new, negotiated, have_remote_offer, have_local_offer, have_remote_pranswer])
+@pytest.mark.parametrize("state", STATES_OF_SIGNALING)
 async def test_what_is_not_due_changes_nothing(state):
     types = {
         new: ("answer", "pranswer", "rollback"),
         negotiated: ("answer", "pranswer", "rollback"),
         have_remote_offer: ("answer", "pranswer"),
         have_local_offer: ("rollback",),
+        have_local_pranswer: ("offer", "pranswer", "answer", "rollback"),
         have_remote_pranswer: ("offer", "rollback"),
     }
     async with in_state(state) as peer:
@@ -188,13 +194,14 @@ async def test_what_is_not_due_changes_nothing(state):
                 assert everything(peer) == before
 
 
-@pytest.mark.parametrize("state", [new, negotiated, have_remote_offer, have_local_offer, have_remote_pranswer])
+@pytest.mark.parametrize("state", STATES_OF_SIGNALING)
 async def test_what_is_not_due_or_not_ours_cannot_be_set_here(state):
     types = {
         new: {"pranswer", "answer", "rollback"},
         negotiated: {"pranswer", "answer", "rollback"},
         have_remote_offer: {"offer", "rollback"},
         have_local_offer: {"pranswer", "answer"},
+        have_local_pranswer: {"offer", "rollback"},
         have_remote_pranswer: {"offer", "pranswer", "answer", "rollback"},
     }
     async with in_state(state) as peer:

@@ -294,7 +294,7 @@ async def test_audio_goes_on_without_a_gap():
             await track.recv()
         (inbound,) = [s for s in (await answerer.getStats()).values() if s.type == "inbound-rtp"]
         assert inbound.packetsReceived >= 40
-        assert inbound.packetsLost <= 1
+        assert inbound.packetsLost == 0
 
 
 async def test_a_failed_connection_comes_back_with_all_that_was_sent_meanwhile():
@@ -498,17 +498,30 @@ async def test_two_restarts_in_a_row_on_a_slow_path_lose_nothing(latency, restar
         ways = [(channel, echoed(theirs), theirs), (theirs, echoed(channel), channel)]
         first, second = peers if restarter == "offerer" else reversed(peers)
         sent = 0
-        for _ in range(2):
+
+        async def send():
+            nonlocal sent
+            for sender, _, _ in ways:
+                sender.send(str(sent))
+            sent += 1
+            await asyncio.sleep(0.003)
+
+        for _ in range(2):  # the second one begins while the first is under way
             first.restartIce()
             await negotiate(first, second)
-            for _ in range(20):  # for longer than it takes to select a pair
-                for sender, _, _ in ways:
-                    sender.send(str(sent))
-                sent += 1
-                await asyncio.sleep(0.003)
+            for _ in range(20):
+                await send()
+        while not all(uses_newest_generation(peer) for peer in peers):
+            await send()
+        await send()
         for _, messages, receiver in ways:
             await received(messages, sent, receiver)
             assert sorted(messages, key=int) == [str(number) for number in range(sent)]
+
+
+def uses_newest_generation(peer):
+    ufrag = ice(peer).getLocalParameters().usernameFragment
+    return ice(peer).getSelectedCandidatePair().local.usernameFragment == ufrag
 
 
 async def opened_soon(peer):

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from aioice import stun
-from peers import BRISK, Log, agent, connect, heard, negotiate, open_peers, reached
+from peers import BRISK, Log, agent, connect, discarded, echo, echoing, negotiate, open_peers, reached
 from servers import certify, coturn, passage
 
 from peer._aioice import host_addresses
@@ -28,25 +28,6 @@ pytestmark = pytest.mark.usefixtures("turnserver")
 
 def over_relay(server):
     return {"iceServers": [server], "iceTransportPolicy": "relay"}
-
-
-def echoing(peer):
-    peer.addEventListener("datachannel", lambda event: setattr(event.channel, "onmessage", _send_back))
-
-
-def _send_back(event):
-    event.target.send(event.data)
-
-
-async def echo(channel):
-    arrived = heard(channel, "message")
-    channel.send("are you there?")
-    assert (await arrived).data == "are you there?"
-
-
-async def discarded(peer) -> int:
-    (transport,) = (entry for entry in (await peer.getStats()).values() if entry.type == "transport")
-    return transport.datagrams_discarded
 
 
 # What keeps it

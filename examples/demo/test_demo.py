@@ -68,6 +68,12 @@ class Demo:
             assert time.monotonic() < deadline, self.processes()
             time.sleep(0.01)
 
+    def wait_for_delivery(self) -> None:
+        """Wait until no signal that was sent is still to be delivered."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        while int(re.search(r"ShdPnd:\s*(\w+)", status.read_text())[1], 16):
+            time.sleep(0.001)
+
     def processes(self) -> list[str]:
         """The processes that bear the mark, the demo's own included; those that have ended have no environment."""
         found = []
@@ -183,7 +189,7 @@ def test_a_signal_in_the_middle_of_the_conversation(peer_browser: Browser, direc
     with started(Demo(directory, "--browser", peer_browser.name)) as demo:
         demo.wait_for_line("event$")
         demo.process.send_signal(signal.SIGTERM)
-        time.sleep(0.05)
+        demo.wait_for_delivery()
         demo.process.send_signal(signal.SIGINT)  # impatience does not stop the tidying up
         _, complaints = demo.finish()
     assert (demo.process.returncode, complaints) == (128 + signal.SIGTERM, "")

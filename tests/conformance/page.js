@@ -217,9 +217,6 @@ const LEADING = {
     trickling = true;
     Object.values(peers).forEach((peer) => peer.flush());
   },
-  hold() {
-    trickling = false;
-  },
   start(step) {
     LEADING.try(step);
   },

@@ -153,9 +153,6 @@ class Player:
         for peer in self.peers.values():
             peer.flush()
 
-    def _hold(self) -> None:
-        self.trickling = False
-
     def _start(self, step: Step) -> None:
         self.start(step)
 
