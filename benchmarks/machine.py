@@ -17,10 +17,14 @@ def describe(browsers: Iterable[str]) -> list[str]:
     """A few lines about it."""
     there = [f"{name} {version(name)}" for name in ("aiortc", "aioice", "av")]
     return [
-        f"{_processor()}, {os.cpu_count()} cores; {platform.system()} {platform.release()}",
+        f"{_processor()}, {os.cpu_count()} cores; {platform.system()} {_kernel()}",
         f"Python {platform.python_version()}; {', '.join(there)}",
         "; ".join(map(_browser, browsers)) or "no browser",
     ]
+
+
+def _kernel() -> str:
+    return platform.release().partition("-")[0]  # the rest names who has built it
 
 
 def _processor() -> str:

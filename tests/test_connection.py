@@ -309,7 +309,7 @@ async def test_the_promises_work_where_coroutines_of_aiortc_did():
     async with open_peers(None) as (peer,):
         peer.createDataChannel("chat")
         offer = await asyncio.create_task(peer.createOffer())
-        await asyncio.wait_for(peer.setLocalDescription(offer), 1)
+        await asyncio.wait_for(peer.setLocalDescription(offer), 20)
         await asyncio.gather(peer.gathering_complete(), asyncio.create_task(peer.gathering_complete()))
 
 

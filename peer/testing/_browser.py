@@ -58,9 +58,9 @@ class Page:
         It is raised as a PageError when the page is closed, unless you have cleared it.
         """
         self._queues: defaultdict[str, asyncio.Queue[Any]] = defaultdict(self._queue)
-        self._socket = socket
-        self._ids = itertools.count()
-        self._pending: dict[int, asyncio.Future[Any]] = {}
+        self._socket = socket  # never changes
+        self._ids = itertools.count()  # of the scripts; changes with each
+        self._pending: dict[int, asyncio.Future[Any]] = {}  # the scripts that run, by id
         self._lost: PageError | None = None  # set once
 
     @property
@@ -162,9 +162,10 @@ class Browser:
     ) -> None:
         self.name = name
         """Chromium is "chromium", and Firefox is "firefox"."""
+        # How each process is started; never changes.
         self._options: dict[str, Any] = {"mdns": mdns, "arguments": arguments, "preferences": preferences}
-        self._process: BrowserProcess | None = None
-        self._listener: socket.socket | None = None
+        self._process: BrowserProcess | None = None  # from start() to stop()
+        self._listener: socket.socket | None = None  # where pages come from; as long as the process
         self._server: _Server | None = None  # while pages are open
         self._opening = asyncio.Lock()  # one page after the other; a new one for each event loop
         self._healthy = False  # newly started, or the page that was opened last was there to the end

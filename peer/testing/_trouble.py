@@ -128,7 +128,7 @@ class Way(Generic[Item]):
     def __init__(self) -> None:
         self._place = 0  # that of the last copy; changes with each
         self._in_order: deque[tuple[float, int, Item]] = deque()  # the time of each, its place, and itself
-        self._waiting: list[_Waiting[Item]] = []
+        self._waiting: list[_Waiting[Item]] = []  # those that others overtake; changes with each message
 
     def put(self, item: Item, fate: Fate, now: float) -> None:
         """Send *item*, and let its *fate* be this."""
