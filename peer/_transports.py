@@ -376,6 +376,8 @@ class Transports:
 
     def _set_ice_state(self, agent: Agent, state: str, pair: SelectedPair | None) -> None:
         slots = agent.slots
+        if slots.state == "closed":  # what was told before it was stopped
+            return
         events = []
         if pair is not None:
             slots.selected_pair = self._pair(agent, pair)

@@ -42,7 +42,12 @@ require(
             "_RTCPeerConnection__createDtlsTransport",
             "_RTCPeerConnection__createSctpTransport",
             "_RTCPeerConnection__createTransceiver",
+            "_RTCPeerConnection__localRtp",
+            "_RTCPeerConnection__remoteDtls",
             "_RTCPeerConnection__remoteIce",
+            "_RTCPeerConnection__remoteRtp",
+            "_RTCPeerConnection__sctpRemoteCaps",
+            "_RTCPeerConnection__sctpRemotePort",
             "_RTCPeerConnection__updateConnectionState",
         ),
         aiortc.RTCCertificate: ("_create_ssl_context",),
@@ -143,7 +148,6 @@ class CarryingConnection(aiortc.RTCPeerConnection):
         for transceiver in self.getTransceivers():
             transceiver.gone = transceiver.gone or transceiver.mid in mids
         self._stop_unused(mids)
-        self._forget_closed()
 
     def _stop_unused(self, rejected: Collection[str] = ()) -> None:
         """Stop the transports that nobody uses, whose m-line was not *rejected*."""
@@ -159,12 +163,6 @@ class CarryingConnection(aiortc.RTCPeerConnection):
         task = asyncio.get_running_loop().create_task(work)
         self._ending.append(task)
         task.add_done_callback(self._ending.remove)
-
-    def _forget_closed(self) -> None:
-        """Keep aiortc from starting transports that were stopped, in which it would fail, and start no others."""
-        for carrier in self._carriers:
-            if self._is_closed(transport_of(carrier)):
-                self._RTCPeerConnection__remoteIce.pop(carrier, None)  # type: ignore[attr-defined]
 
     def _is_closed(self, transport: aiortc.RTCDtlsTransport) -> bool:
         return self._agents[transport] in self.stopped
@@ -311,21 +309,57 @@ class CarryingConnection(aiortc.RTCPeerConnection):
             task.add_done_callback(self._left)
 
     async def _RTCPeerConnection__connect(self) -> None:
-        """Start the transports; aiortc runs this as a task of its own after each description."""
+        """Start the transports, and what they carry; aiortc runs this as a task of its own after each description.
+
+        aiortc's own starts them one after the other, so one that is not reached would keep the others waiting. And it
+        does not see that a carrier was stopped, or moved to another transport, while it waited.
+        """
         task = asyncio.current_task()
         assert task is not None
         self._connecting[task] = None
-        self._forget_closed()
         try:
-            await super()._RTCPeerConnection__connect()  # type: ignore[misc]
-        except KeyError:
-            pass  # an SCTP transport that was taken back while its transport was started
+            work = [self._start(transport) for transport in {transport_of(c): None for c in self._negotiated()}]
+            if len(work) == 1:  # mostly; it needs no task of its own
+                await work[0]
+            else:
+                await asyncio.gather(*work)
+        finally:
+            self._left(task)
+
+    def _negotiated(self) -> list[Carrier]:
+        """What was negotiated, and can be started."""
+        negotiated = self._RTCPeerConnection__remoteIce  # type: ignore[attr-defined]
+        return [c for c in self._carriers if c in negotiated and not self._is_closed(transport_of(c))]
+
+    async def _start(self, transport: aiortc.RTCDtlsTransport) -> None:
+        """Start a transport, unless it has begun, and what it carries when it is connected."""
+        try:
+            for carrier in self._carried(transport)[:1]:
+                await transport.transport.start(self._RTCPeerConnection__remoteIce[carrier])  # type: ignore[attr-defined]
+            for carrier in self._carried(transport)[:1]:
+                if transport.state == "new":
+                    await transport.start(self._RTCPeerConnection__remoteDtls[carrier])  # type: ignore[attr-defined]
+            for carrier in self._carried(transport):
+                if transport.state == "connected" and carrier in self._carried(transport):
+                    await self._begin(carrier)
         except Exception as error:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "a transport could not be started", "exception": error}
             )
-        finally:
-            self._left(task)
+
+    def _carried(self, transport: aiortc.RTCDtlsTransport) -> list[Carrier]:
+        return [carrier for carrier in self._negotiated() if transport_of(carrier) is transport]
+
+    async def _begin(self, carrier: Carrier) -> None:
+        """Begin to send and receive, unless that has begun."""
+        if isinstance(carrier, aiortc.RTCSctpTransport):
+            capabilities, port = self._RTCPeerConnection__sctpRemoteCaps, self._RTCPeerConnection__sctpRemotePort  # type: ignore[attr-defined]
+            await carrier.start(capabilities, port)
+        elif not carrier.stopped:
+            if carrier.currentDirection in ("sendrecv", "sendonly"):
+                await carrier.sender.send(self._RTCPeerConnection__localRtp(carrier))  # type: ignore[attr-defined]
+            if carrier.currentDirection in ("sendrecv", "recvonly"):
+                await carrier.receiver.receive(self._RTCPeerConnection__remoteRtp(carrier))  # type: ignore[attr-defined]
 
     def _left(self, task: asyncio.Task[None]) -> None:
         self._connecting.pop(task, None)

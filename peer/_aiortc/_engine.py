@@ -389,7 +389,8 @@ class Engine(CarryingConnection):
         if not bundled:
             return
         shared = next((t for t in map(transport_of, bundled) if t.state != "new"), transport_of(bundled[0]))
-        dropped = [by_mid[mid] for mid in unused if mid in by_mid]
+        # Those that carry something already end where they are.
+        dropped = [by_mid[mid] for mid in unused if mid in by_mid and transport_of(by_mid[mid]).state == "new"]
         left = dict.fromkeys(transport_of(c) for c in (*bundled, *dropped))
         for carrier in carriers:
             if carrier in bundled or carrier in dropped or (carrier.mid is None and transport_of(carrier) in left):
