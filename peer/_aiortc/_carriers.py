@@ -6,7 +6,8 @@ What has to end, such as a transport, ends behind the turn in which that was dec
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 from weakref import ref
@@ -46,8 +47,10 @@ require(
             "_RTCPeerConnection__remoteDtls",
             "_RTCPeerConnection__remoteIce",
             "_RTCPeerConnection__remoteRtp",
+            "_RTCPeerConnection__sctp",
             "_RTCPeerConnection__sctpRemoteCaps",
             "_RTCPeerConnection__sctpRemotePort",
+            "_RTCPeerConnection__transceivers",
             "_RTCPeerConnection__updateConnectionState",
         ),
         aiortc.RTCCertificate: ("_create_ssl_context",),
@@ -262,13 +265,15 @@ class CarryingConnection(aiortc.RTCPeerConnection):
             lose(channel, failure)
 
     def _RTCPeerConnection__createSctpTransport(self) -> None:
-        super()._RTCPeerConnection__createSctpTransport()  # type: ignore[misc]
+        with self._sharing_with_the_living():
+            super()._RTCPeerConnection__createSctpTransport()  # type: ignore[misc]
         made: Any = self.sctp
         made.__class__ = Association  # aiortc makes its own, and knows no other way
         made.begin(self._association_ended)
 
     def _RTCPeerConnection__createTransceiver(self, **options: Any) -> Transceiver:
-        made = super()._RTCPeerConnection__createTransceiver(**options)  # type: ignore[misc]
+        with self._sharing_with_the_living():
+            made = super()._RTCPeerConnection__createTransceiver(**options)  # type: ignore[misc]
         # aiortc makes its own, and knows no other way.
         made.__class__, made.sender.__class__, made.receiver.__class__ = Transceiver, Sender, Receiver
         transceiver: Transceiver = made
@@ -276,9 +281,26 @@ class CarryingConnection(aiortc.RTCPeerConnection):
         transceiver.changed = sender.changed = self._transceiver_changed
         transceiver.behind = self._end
         sender.tasks, sender.stream_ids = self._tasks, ()
-        if self._is_closed(transport_of(transceiver)):  # aiortc lets it share one whose m-lines were all rejected
-            move(transceiver, self._RTCPeerConnection__createDtlsTransport())
         return transceiver
+
+    @contextlib.contextmanager
+    def _sharing_with_the_living(self) -> Iterator[None]:
+        """Let aiortc make something. It would let it share also a transport that is closed, or whose m-line ends."""
+        known: list[Transceiver] = self._RTCPeerConnection__transceivers  # type: ignore[attr-defined]
+        before, sctp = list(known), self.sctp
+        known[:] = [each for each in before if not each.stopped and not self._is_dead(each)]
+        if sctp is not None and self._is_dead(sctp):
+            self._RTCPeerConnection__sctp = None
+        shown = list(known)
+        try:
+            yield
+        finally:
+            known[:] = [*before, *(each for each in known if each not in shown)]
+            self._RTCPeerConnection__sctp = self.sctp or sctp
+
+    def _is_dead(self, carrier: Carrier) -> bool:
+        transport = transport_of(carrier)
+        return transport.state == "closed" or self._is_closed(transport)
 
     def _RTCPeerConnection__createDtlsTransport(self) -> aiortc.RTCDtlsTransport:
         made = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]

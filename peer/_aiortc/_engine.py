@@ -113,6 +113,11 @@ class Engine(CarryingConnection):
     def create_offer(self) -> str:
         """The text of an offer."""
         negotiated = {t: (t._codecs, t._headerExtensions) for t in self.getTransceivers()}
+        for transceiver in negotiated:
+            if transceiver.mid is None:  # one that was stopped would keep the m-line of an offer that was never set
+                transceiver._set_mline_index(None)  # type: ignore[arg-type]
+        live = [carrier for carrier in self._carriers if not getattr(carrier, "stopped", False)]
+        self._leave([c for c in live if c.mid is not None], [c for c in live if c.mid is None])
         text = now(super().createOffer()).sdp
         if not negotiated:  # there are no numbers to choose
             self._offered = self._carriers
@@ -126,7 +131,8 @@ class Engine(CarryingConnection):
             extensions = identifiers(headers) | extensions
         carriers = self._offered = self._described(offer)
         agents = [self._agents[transport_of(carrier)] for carrier in carriers]
-        known = next((agent for agent in agents if agent.negotiated), None)
+        going_on = [agent for agent, carrier in zip(agents, carriers, strict=True) if carrier in live]
+        known = next((agent for agent in going_on if agent.negotiated), None)
         for media, carrier, agent in zip(offer.media, carriers, agents, strict=True):
             if agent.unheard_of and known is not None and media.ice is not None:
                 # The others may have been restarted since it was made.
@@ -247,6 +253,9 @@ class Engine(CarryingConnection):
             self._configuration.bundlePolicy = self._bundle_policy
         if type == "offer":
             self._made += [carrier for carrier in self._carriers if carrier not in before.lines]
+            known = [carrier for carrier, line in before.lines.items() if line.mid is not None]
+            staying = [carrier for carrier in known if carrier.mid not in unused]
+            self._leave(staying, [carrier for carrier in self._carriers if carrier not in known])
         else:
             self._conclude()
         self._share(self.together(bundle), unused)
@@ -367,6 +376,19 @@ class Engine(CarryingConnection):
             if carrier.mid is None and transport_of(carrier) in taken:
                 move(carrier, self._RTCPeerConnection__createDtlsTransport())
             taken.add(transport_of(carrier))
+
+    def _leave(self, staying: Collection[Carrier], new: Collection[Carrier]) -> None:
+        """Give what is *new* in an offer another transport, unless some that use its transport are *staying*.
+
+        For browsers, a transport ends with the last m-line that uses it, though another one comes with the same offer.
+        """
+        used = {transport_of(carrier) for carrier in staying}
+        fresh: dict[aiortc.RTCDtlsTransport, aiortc.RTCDtlsTransport] = {}
+        for carrier in new:
+            old = transport_of(carrier)
+            if old.state != "new" and old not in used:
+                fresh[old] = fresh.get(old) or self._RTCPeerConnection__createDtlsTransport()
+                move(carrier, fresh[old])
 
     def together(self, mids: Sequence[str]) -> list[str]:
         """Those of the *mids* that can share a transport: the one that is in use, else that of the first.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aiortc
-from aiortc import rtp
+from aiortc import rtcrtpreceiver, rtp
 
 from peer._association import ABORT, CLOSED_BY_USER, ERROR, INIT, SHUTDOWN_COMPLETE, ended_by, unanswered
 from peer._data_channel import RTCDataChannel, tell
@@ -21,7 +21,7 @@ from peer._upstream import require
 logger = logging.getLogger(__name__)
 
 # Not underscored, but in modules that aiortc does not document.
-_UNLISTED = {rtp: ("AnyRtcpPacket", "RtcpByePacket")}
+_UNLISTED = {rtcrtpreceiver: ("RemoteStreamTrack",), rtp: ("AnyRtcpPacket", "RtcpByePacket")}
 require("aiortc", _UNLISTED)
 require(
     "aiortc",
@@ -34,7 +34,8 @@ require(
             "_ssl",
             "_tx_srtp",
         ),
-        aiortc.RTCRtpReceiver: ("_handle_rtcp_packet",),
+        aiortc.RTCRtpReceiver: ("_RTCRtpReceiver__started", "_handle_rtcp_packet", "_track"),
+        rtcrtpreceiver.RemoteStreamTrack: ("_queue",),
         aiortc.RTCSctpTransport: (
             "_receive_chunk",
             "_remote_verification_tag",
@@ -165,6 +166,14 @@ class Receiver(aiortc.RTCRtpReceiver):
     """
 
     transport: DtlsTransport
+
+    async def stop(self) -> None:
+        """Stop for good, and end the track. aiortc does not end one that nothing could ever be received for."""
+        await super().stop()
+        track = self._track
+        if track is not None and not self._RTCRtpReceiver__started:  # type: ignore[attr-defined]
+            track._queue.put_nowait(None)  # for who waits there
+            track.stop()
 
     async def _handle_rtcp_packet(self, packet: rtp.AnyRtcpPacket) -> None:
         if not isinstance(packet, rtp.RtcpByePacket):
