@@ -1,4 +1,4 @@
-"""Transceivers that are stopped: what they did ends, at any moment, and what comes after them connects."""
+"""Transceivers and tracks that are stopped: what they did ends, at any moment, and what comes after them flows."""
 
 import asyncio
 
@@ -219,3 +219,52 @@ async def test_a_track_ends_with_its_connection_also_if_nothing_was_received(ans
         with pytest.raises(MediaStreamError):
             await waiting
         assert track.readyState == "ended"
+
+
+# Tracks that are replaced
+
+
+@pytest.mark.parametrize("idiom", ["replace, then stop", "stop, then replace", "replace by nothing, stop, replace"])
+async def test_a_track_that_has_ended_or_ends_is_replaced(idiom):
+    async with open_peers(None, None) as (offerer, answerer):
+        old, new = Counted(), Counted()
+        found = asyncio.ensure_future(next_event(answerer, "track"))
+        trickle(offerer, answerer)
+        sender = offerer.addTrack(old)
+        await negotiate(offerer, answerer)
+        track = (await found).track
+        await track.recv()
+        if idiom == "replace, then stop":
+            sender.replaceTrack(new)
+            old.stop()
+        elif idiom == "stop, then replace":
+            old.stop()
+            await old.refused
+            sender.replaceTrack(new)
+        else:
+            sender.replaceTrack(None)
+            old.stop()
+            await old.refused  # it was being waited for
+            sender.replaceTrack(new)
+        await new.asked
+        assert (sender.track, new.readyState) == (new, "live")
+        while new.frames < 10:
+            await track.recv()
+
+
+class Counted(Tone):
+    """A tone that knows how many *frames* it has given; whether it was *asked* for one, and has *refused* one."""
+
+    def __init__(self):
+        super().__init__()
+        self.frames = 0
+        self.asked, self.refused = (asyncio.get_running_loop().create_future() for _ in range(2))
+
+    async def recv(self):
+        self.asked.done() or self.asked.set_result(None)
+        frame = await super().recv()
+        if self.readyState == "ended":
+            self.refused.done() or self.refused.set_result(None)
+            raise MediaStreamError
+        self.frames += 1
+        return frame

@@ -26,7 +26,7 @@ from peer._tasks import TaskQueue
 from peer._transceiver import RECEIVING, Sender, Transceiver
 from peer._upstream import require
 
-from ._parts import Association, Channel, DtlsTransport, Receiver
+from ._parts import Association, Channel, DtlsTransport, LastingSender, Receiver
 from ._turns import now
 
 Carrier = Transceiver | aiortc.RTCSctpTransport  # what an m-line describes
@@ -275,7 +275,7 @@ class CarryingConnection(aiortc.RTCPeerConnection):
         with self._sharing_with_the_living():
             made = super()._RTCPeerConnection__createTransceiver(**options)  # type: ignore[misc]
         # aiortc makes its own, and knows no other way.
-        made.__class__, made.sender.__class__, made.receiver.__class__ = Transceiver, Sender, Receiver
+        made.__class__, made.sender.__class__, made.receiver.__class__ = Transceiver, LastingSender, Receiver
         transceiver: Transceiver = made
         sender = transceiver.sender
         transceiver.changed = sender.changed = self._transceiver_changed

@@ -5,23 +5,29 @@ aiortc makes its own, and knows no other way: these become what it has made.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aiortc
-from aiortc import rtcrtpreceiver, rtp
+from aiortc import mediastreams, rtcrtpreceiver, rtp
 
 from peer._association import ABORT, CLOSED_BY_USER, ERROR, INIT, SHUTDOWN_COMPLETE, ended_by, unanswered
 from peer._data_channel import RTCDataChannel, tell
 from peer._errors import RTCError
 from peer._ice_transport import RTCIceTransport
+from peer._transceiver import Sender
 from peer._upstream import require
 
 logger = logging.getLogger(__name__)
 
 # Not underscored, but in modules that aiortc does not document.
-_UNLISTED = {rtcrtpreceiver: ("RemoteStreamTrack",), rtp: ("AnyRtcpPacket", "RtcpByePacket")}
+_UNLISTED = {
+    mediastreams: ("MediaStreamError",),
+    rtcrtpreceiver: ("RemoteStreamTrack",),
+    rtp: ("AnyRtcpPacket", "RtcpByePacket"),
+}
 require("aiortc", _UNLISTED)
 require(
     "aiortc",
@@ -36,6 +42,7 @@ require(
         ),
         aiortc.RTCRtpReceiver: ("_RTCRtpReceiver__started", "_handle_rtcp_packet", "_track"),
         rtcrtpreceiver.RemoteStreamTrack: ("_queue",),
+        aiortc.RTCRtpSender: ("_next_encoded_frame",),
         aiortc.RTCSctpTransport: (
             "_receive_chunk",
             "_remote_verification_tag",
@@ -45,6 +52,9 @@ require(
         ),
     },
 )
+
+
+NO_TRACK = 0.02  # seconds between two looks for a track, as in aiortc
 
 
 class _NoSession:
@@ -157,6 +167,20 @@ class Association(aiortc.RTCSctpTransport):
         if state == self.State.CLOSED:
             self.ended(self._failure)
         super()._set_state(state)
+
+
+class LastingSender(Sender):
+    """A sender that outlasts its track: another one may replace it, before or after its end (webrtc-pc 5.2).
+
+    aiortc's ends for good with the track that it waits for, and ends the one that has replaced that, too.
+    """
+
+    async def _next_encoded_frame(self, codec: aiortc.RTCRtpCodecParameters) -> Any:
+        try:
+            return await super()._next_encoded_frame(codec)
+        except mediastreams.MediaStreamError:
+            await asyncio.sleep(NO_TRACK)
+            return None  # there is none to send now
 
 
 class Receiver(aiortc.RTCRtpReceiver):
