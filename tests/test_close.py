@@ -260,3 +260,11 @@ async def test_calls_may_be_made_in_another_thread():
     offer = await asyncio.to_thread(elsewhere)
     assert offer.type == "offer"
     await peer.close()
+
+
+async def test_a_handshake_that_ends_while_the_connection_closes_begins_nothing(loop_errors):
+    async with open_peers(None, None) as (offerer, answerer):
+        await connect(offerer, answerer)
+        await offerer.close()
+        await offerer._session.engine._RTCPeerConnection__connect()  # as when DTLS is connected
+        assert loop_errors == []

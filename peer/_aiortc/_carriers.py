@@ -340,6 +340,8 @@ class CarryingConnection(aiortc.RTCPeerConnection):
         assert task is not None
         self._connecting[task] = None
         try:
+            if self._tasks.closed:  # before this has begun, or DTLS was connected only now
+                return
             work = [self._start(transport) for transport in {transport_of(c): None for c in self._negotiated()}]
             if len(work) == 1:  # mostly; it needs no task of its own
                 await work[0]
