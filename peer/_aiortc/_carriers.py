@@ -265,14 +265,14 @@ class CarryingConnection(aiortc.RTCPeerConnection):
             lose(channel, failure)
 
     def _RTCPeerConnection__createSctpTransport(self) -> None:
-        with self._sharing_with_the_living():
+        with self._hiding(self._unshareable()):
             super()._RTCPeerConnection__createSctpTransport()  # type: ignore[misc]
         made: Any = self.sctp
         made.__class__ = Association  # aiortc makes its own, and knows no other way
         made.begin(self._association_ended)
 
     def _RTCPeerConnection__createTransceiver(self, **options: Any) -> Transceiver:
-        with self._sharing_with_the_living():
+        with self._hiding(self._unshareable()):
             made = super()._RTCPeerConnection__createTransceiver(**options)  # type: ignore[misc]
         # aiortc makes its own, and knows no other way.
         made.__class__, made.sender.__class__, made.receiver.__class__ = Transceiver, LastingSender, Receiver
@@ -283,24 +283,27 @@ class CarryingConnection(aiortc.RTCPeerConnection):
         sender.tasks, sender.stream_ids = self._tasks, ()
         return transceiver
 
-    @contextlib.contextmanager
-    def _sharing_with_the_living(self) -> Iterator[None]:
-        """Let aiortc make something. It would let it share also a transport that is closed, or whose m-line ends."""
-        known: list[Transceiver] = self._RTCPeerConnection__transceivers  # type: ignore[attr-defined]
-        before, sctp = list(known), self.sctp
-        known[:] = [each for each in before if not each.stopped and not self._is_dead(each)]
-        if sctp is not None and self._is_dead(sctp):
-            self._RTCPeerConnection__sctp = None
-        shown = list(known)
-        try:
-            yield
-        finally:
-            known[:] = [*before, *(each for each in known if each not in shown)]
-            self._RTCPeerConnection__sctp = self.sctp or sctp
+    def _unshareable(self) -> list[Carrier]:
+        """Those whose transport nobody else can share any more: it is closed, or their m-line ends."""
+        return [carrier for carrier in self._carriers if getattr(carrier, "stopped", False) or self._is_dead(carrier)]
 
     def _is_dead(self, carrier: Carrier) -> bool:
         transport = transport_of(carrier)
         return transport.state == "closed" or self._is_closed(transport)
+
+    @contextlib.contextmanager
+    def _hiding(self, hidden: Collection[Carrier]) -> Iterator[None]:
+        """Hide these from aiortc, which is to make something. They are there again afterwards, before what was made."""
+        shown: list[Transceiver] = self._RTCPeerConnection__transceivers  # type: ignore[attr-defined]
+        before, sctp = list(shown), self.sctp
+        shown[:] = [transceiver for transceiver in before if transceiver not in hidden]
+        if sctp in hidden:
+            self._RTCPeerConnection__sctp = None
+        try:
+            yield
+        finally:
+            shown[:] = [*before, *(transceiver for transceiver in shown if transceiver not in before)]
+            self._RTCPeerConnection__sctp = self.sctp or sctp
 
     def _RTCPeerConnection__createDtlsTransport(self) -> aiortc.RTCDtlsTransport:
         made = super()._RTCPeerConnection__createDtlsTransport()  # type: ignore[misc]
@@ -358,13 +361,12 @@ class CarryingConnection(aiortc.RTCPeerConnection):
     async def _start(self, transport: aiortc.RTCDtlsTransport) -> None:
         """Start a transport, unless it has begun, and what it carries when it is connected."""
         try:
-            for carrier in self._carried(transport)[:1]:
-                await transport.transport.start(self._RTCPeerConnection__remoteIce[carrier])  # type: ignore[attr-defined]
-            for carrier in self._carried(transport)[:1]:
-                if transport.state == "new":
-                    await transport.start(self._RTCPeerConnection__remoteDtls[carrier])  # type: ignore[attr-defined]
-            for carrier in self._carried(transport):
-                if transport.state == "connected" and carrier in self._carried(transport):
+            if carried := self._carried(transport):
+                await transport.transport.start(self._RTCPeerConnection__remoteIce[carried[0]])  # type: ignore[attr-defined]
+            if transport.state == "new" and (carried := self._carried(transport)):
+                await transport.start(self._RTCPeerConnection__remoteDtls[carried[0]])  # type: ignore[attr-defined]
+            if transport.state == "connected":
+                for carrier in self._carried(transport):
                     await self._begin(carrier)
         except Exception as error:
             asyncio.get_running_loop().call_exception_handler(
@@ -375,7 +377,7 @@ class CarryingConnection(aiortc.RTCPeerConnection):
         return [carrier for carrier in self._negotiated() if transport_of(carrier) is transport]
 
     async def _begin(self, carrier: Carrier) -> None:
-        """Begin to send and receive, unless that has begun."""
+        """Begin to send and receive, unless that has begun. This does not wait: nothing changes meanwhile."""
         if isinstance(carrier, aiortc.RTCSctpTransport):
             capabilities, port = self._RTCPeerConnection__sctpRemoteCaps, self._RTCPeerConnection__sctpRemotePort  # type: ignore[attr-defined]
             await carrier.start(capabilities, port)

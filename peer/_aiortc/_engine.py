@@ -292,13 +292,8 @@ class Engine(CarryingConnection):
         for carrier in self._made:
             self._remove(carrier)
         self._stable, self._made = None, []
-        used = {transport_of(carrier) for carrier in self._carriers if carrier.mid is not None}
-        fresh: dict[aiortc.RTCDtlsTransport, aiortc.RTCDtlsTransport] = {}
-        for carrier in self._carriers:
-            old = transport_of(carrier)
-            if old in left - used:
-                fresh[old] = fresh.get(old) or self._RTCPeerConnection__createDtlsTransport()
-                move(carrier, fresh[old])
+        left -= {transport_of(carrier) for carrier in self._carriers if carrier.mid is not None}
+        self._renew([carrier for carrier in self._carriers if transport_of(carrier) in left])
         self._stop_unused()
 
     def _moment(self) -> _Moment:
@@ -383,12 +378,15 @@ class Engine(CarryingConnection):
         For browsers, a transport ends with the last m-line that uses it, though another one comes with the same offer.
         """
         used = {transport_of(carrier) for carrier in staying}
+        self._renew([c for c in new if transport_of(c).state != "new" and transport_of(c) not in used])
+
+    def _renew(self, carriers: Collection[Carrier]) -> None:
+        """Let these use new transports. Those that have shared one share the next."""
         fresh: dict[aiortc.RTCDtlsTransport, aiortc.RTCDtlsTransport] = {}
-        for carrier in new:
+        for carrier in carriers:
             old = transport_of(carrier)
-            if old.state != "new" and old not in used:
-                fresh[old] = fresh.get(old) or self._RTCPeerConnection__createDtlsTransport()
-                move(carrier, fresh[old])
+            fresh[old] = fresh.get(old) or self._RTCPeerConnection__createDtlsTransport()
+            move(carrier, fresh[old])
 
     def together(self, mids: Sequence[str]) -> list[str]:
         """Those of the *mids* that can share a transport: the one that is in use, else that of the first.
@@ -428,13 +426,8 @@ class Engine(CarryingConnection):
         known = [transceiver for transceiver in transceivers if transceiver not in self._made]
         # aiortc may take one that is stopped, or one that has sent already (webrtc-pc 5.1).
         unfit = [transceiver for transceiver in transceivers if transceiver.stopped or transceiver.has_sent]
-        for transceiver in unfit:
-            self._RTCPeerConnection__transceivers.remove(transceiver)  # type: ignore[attr-defined]
-        try:
+        with self._hiding(unfit):
             sender = super().addTrack(track)
-        finally:
-            added = [transceiver for transceiver in self.getTransceivers() if transceiver not in transceivers]
-            self._RTCPeerConnection__transceivers[:] = [*transceivers, *added]  # type: ignore[attr-defined]
         assert isinstance(sender, Sender)
         sender.stream_ids = streams
         for transceiver in self.getTransceivers():
