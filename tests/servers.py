@@ -1,4 +1,4 @@
-"""STUN and TURN servers on this machine."""
+"""STUN, TURN and web servers on this machine."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from aiohttp import web
 from aioice import stun
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -263,3 +264,15 @@ async def passage(server: dict[str, Any]) -> AsyncIterator[tuple[Passage, dict[s
         yield way, {**server, "urls": f"turn:127.0.0.1:{way.port}"}
     finally:
         way.close()
+
+
+@contextlib.asynccontextmanager
+async def running(app: web.Application, **options: Any) -> AsyncIterator[str]:
+    """Run a server of ours, with *options* of aiohttp's runner; gives its URL."""
+    runner = web.AppRunner(app, access_log=None, **options)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()

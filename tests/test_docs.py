@@ -25,9 +25,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from servers import running
 
 from examples.media.test_media import film
-from examples.served import Served, served, started
+from examples.served import PATIENCE, Served, served, started
 from peer import RTCPeerConnection
 from peer.signaling import add_signaling, negotiate
 
@@ -235,18 +236,13 @@ async def test_a_page_takes_an_offer_that_comes_before_the_answer_is_set(page):
     app = web.Application()
     app.router.add_get("/", show)
     add_signaling(app, "/signaling", meet)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with running(app) as url:
         talk = Served(None, page)
-        talk.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        talk.url = url
         await talk.open("it")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await answered_twice
         await talk.close("it")
-    finally:
-        await runner.cleanup()
 
 
 SEEN = """

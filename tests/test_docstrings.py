@@ -16,6 +16,7 @@ import re
 
 from aiohttp import web
 from peers import connect, open_peers
+from servers import running
 
 import peer
 from peer import RTCPeerConnection, signaling
@@ -98,13 +99,8 @@ async def signalling_server():
     names = await run("peer.signaling.add_signaling", impolite, RTCPeerConnection=RTCPeerConnection)
     app = web.Application()
     signaling.add_signaling(app, "/signaling", names["meet"])
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"ws://127.0.0.1:{runner.addresses[0][1]}/signaling"
-    finally:
-        await runner.cleanup()
+    async with running(app, shutdown_timeout=1) as url:
+        yield f"{url.replace('http', 'ws', 1)}signaling"
 
 
 async def test_signalling():

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from peers import Tone, heard, next_event, open_peers, opened, reached, without_candidates
+from servers import running
 
 from peer import DOMException, OperationError, RTCIceCandidate
 from peer._connection import transports_of
@@ -26,13 +27,8 @@ async def served(meet):
     """A server that calls *meet* with each signalling, and its request; gives its URL."""
     app = web.Application()
     add_signaling(app, "/", meet)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
+    async with running(app) as url:
+        yield url
 
 
 @contextlib.asynccontextmanager
